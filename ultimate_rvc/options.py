@@ -1,0 +1,261 @@
+"""Every option once: frozen records, one per stage, checked at the door. Knows no torch.
+
+A field's metadata holds what a front end needs to offer it: help, range, choices and command-line flags. Defaults
+are those of the command line; `VoiceConverter.convert_audio` has its own, older ones.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ultimate_rvc.errors import OptionError
+
+F0_METHODS = ("auto", "rmvpe", "fcpe", "crepe", "crepe-tiny", "swift")
+EMBEDDERS = (
+    "contentvec",
+    "spin",
+    "spin-v2",
+    "chinese-hubert-base",
+    "japanese-hubert-base",
+    "korean-hubert-base",
+    "custom",
+)
+AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
+OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple | None = None,
+    flags: tuple[str, ...] = (),
+    env: str | None = None,
+) -> Any:
+    """A field with what front ends and checks need to know about it.
+
+    `flags` are the command-line names when they differ from the field's own, `env` the variable that sets it.
+    """
+    about = {"help": help, "low": low, "high": high, "choices": choices, "flags": flags, "env": env}
+    return field(default=default, metadata=about)
+
+
+class Checked:
+    """A record whose values are held against their ranges and choices when it is made."""
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):  # type: ignore[arg-type]
+            check(spec, getattr(self, spec.name))
+
+
+def check(spec: Field, value: Any) -> None:
+    """Raises OptionError unless the value (or each of a tuple's) is inside the field's range and choices."""
+    if "help" not in spec.metadata or value is None:
+        return
+    low, high, choices = (spec.metadata[k] for k in ("low", "high", "choices"))
+    for item in value if isinstance(value, tuple) else (value,):
+        if choices is not None and item not in choices:
+            raise OptionError(f"{spec.name} is {item!r}; choose from {', '.join(map(str, choices))}")
+        if low is not None and not low <= item or high is not None and not item <= high:
+            raise OptionError(f"{spec.name} is {item}; it must lie between {_bound(low)} and {_bound(high)}")
+
+
+def _bound(value: float | None) -> str:
+    return "any" if value is None else f"{value:g}"
+
+
+@dataclass(frozen=True)
+class PitchOptions(Checked):
+    """How the melody is found and changed."""
+
+    f0_method: tuple[str, ...] = knob(
+        ("auto",),
+        "How pitch is estimated; repeat it for the median of several. 'auto' is rmvpe where its weights are on disk "
+        "or the device is a GPU, else swift, which needs no download.",
+        choices=F0_METHODS,
+    )
+    n_octaves: int = knob(0, "Octaves to shift the voice by: 1 for male to female, -1 for the reverse.", low=-4, high=4)
+    n_semitones: int = knob(0, "Semitones to shift the voice and the instrumentals by.", low=-48, high=48)
+    autotune: bool = knob(
+        False, "Snap the pitch to the chromatic scale.", flags=("--autotune-vocals", "--autotune-voice")
+    )
+    autotune_strength: float = knob(1.0, "How strongly autotune pulls, from 0 to 1.", low=0, high=1)
+    proposed_pitch: bool = knob(False, "Shift the melody into the range of the voice.")
+    proposed_pitch_threshold: float = knob(
+        155.0, "The range's centre in Hz: about 155 for male voices, 255 for female.", low=50, high=1200
+    )
+    f0_file: Path | None = knob(None, "A pitch curve to sing instead: lines of 'seconds,Hz'.")
+
+    @property
+    def semitones(self) -> int:
+        """The whole shift of the voice."""
+        return 12 * self.n_octaves + self.n_semitones
+
+
+@dataclass(frozen=True)
+class EmbedderOptions(Checked):
+    """Which content encoder hears the words."""
+
+    embedder_model: str = knob("contentvec", "The content encoder that the voice was trained with.", choices=EMBEDDERS)
+    custom_embedder_model: str | None = knob(
+        None, "Name or folder of a custom encoder, with '--embedder-model custom'."
+    )
+
+
+@dataclass(frozen=True)
+class VoiceOptions(Checked):
+    """How the voice is put on."""
+
+    index_rate: float = knob(0.3, "How much the index pulls towards the voice's own sound.", low=0, high=1)
+    rms_mix_rate: float = knob(
+        1.0, "Loudness: 0 follows the source's envelope, 1 keeps the voice's own.", low=0, high=1
+    )
+    protect_rate: float = knob(
+        0.33, "Protects consonants and breaths; 0 most, 0.5 turns it off.", low=0, high=0.5
+    )
+    split: bool = knob(
+        False, "Convert the track in pieces between its silences.", flags=("--split-vocals", "--split-voice")
+    )
+    clean: bool = knob(
+        False, "Reduce the noise of the converted voice.", flags=("--clean-vocals", "--clean-voice")
+    )
+    clean_strength: float = knob(0.7, "How strongly noise is reduced, from 0 to 1.", low=0, high=1)
+    sid: int = knob(0, "The speaker, for voices that hold several.", low=0)
+    seed: int = knob(0, "The seed of the synthesizer's noise; the same seed gives the same samples.", low=0)
+
+
+@dataclass(frozen=True)
+class EffectOptions(Checked):
+    """Reverb on the converted vocals."""
+
+    room_size: float = knob(0.15, "Reverb: size of the room.", low=0, high=1)
+    wet_level: float = knob(0.2, "Reverb: level of the reflections.", low=0, high=1)
+    dry_level: float = knob(0.8, "Reverb: level of the voice itself.", low=0, high=1)
+    damping: float = knob(0.7, "Reverb: absorption of high frequencies.", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class MixOptions(Checked):
+    """How the cover is mixed and saved."""
+
+    main_gain: int = knob(0, "Gain of the vocals in dB.", low=-60, high=60)
+    inst_gain: int = knob(0, "Gain of the instrumentals in dB.", low=-60, high=60)
+    backup_gain: int = knob(0, "Gain of the backup vocals in dB.", low=-60, high=60)
+    output_sr: int = knob(44_100, "Sample rate of the cover in Hz.", choices=OUTPUT_RATES_HZ)
+    output_format: str = knob("mp3", "File format of the cover.", choices=AUDIO_FORMATS)
+    output_name: str | None = knob(None, "Name of the cover, instead of '<song> (<voice> Ver)'.")
+
+
+@dataclass(frozen=True)
+class SpanOptions(Checked):
+    """Lengths in seconds that a long signal is cut by: padding, cut search radius, cut distance, longest span."""
+
+    x_pad: int = knob(1, "Context on both sides of a span.", low=1)
+    x_query: int = knob(6, "Radius in which a quiet place to cut is searched.", low=1)
+    x_center: int = knob(38, "Distance between cuts.", low=2)
+    x_max: int = knob(41, "Longest signal that is not cut.", low=2)
+
+    @classmethod
+    def for_memory(cls, memory_bytes: float) -> "SpanOptions":
+        """Upstream's two sets: shorter spans at 4 GB of device memory or less."""
+        return cls() if memory_bytes > 4 * 1024**3 else cls(x_query=5, x_center=30, x_max=32)
+
+
+@dataclass(frozen=True)
+class OptimizationConfig(Checked):
+    """What runs where. Precedence of `resolved`: argument, RVC_* variable, preset, the device's default."""
+
+    use_gpu_retrieval: bool = knob(
+        True, "Search the index with tensors on the device; off: FAISS on the host.", env="RVC_GPU_RETRIEVAL"
+    )
+    use_fp16: bool = knob(False, "Half precision by autocast where it is safe.", env="RVC_USE_FP16")
+    use_gpu_filter: bool = knob(True, "High-pass on the device; off: scipy on the host.", env="RVC_GPU_FILTER")
+    batch_size: int = knob(1, "Spans converted at once.", low=1, high=64, env="RVC_BATCH_SIZE")
+    device: str = knob("auto", "cuda, cuda:N, mps, cpu, or auto.", env="RVC_DEVICE")
+    enable_profiling: bool = knob(False, "Print a table of time and memory per stage.", env="RVC_PROFILING")
+    exact_retrieval: bool = knob(
+        False, "Search every vector of the index instead of its nearest lists.", env="RVC_EXACT_RETRIEVAL"
+    )
+    strict_parity: bool = knob(
+        False, "Upstream's result, known defects and order of noise included.", env="RVC_STRICT_PARITY"
+    )
+
+    @classmethod
+    def for_apple_silicon(cls) -> "OptimizationConfig":
+        """MPS: everything on the device, in fp32: nobody has measured half precision there yet."""
+        return cls(device="mps")
+
+    @classmethod
+    def for_nvidia_gpu(cls) -> "OptimizationConfig":
+        """CUDA: half precision and four spans at once."""
+        return cls(device="cuda", use_fp16=True, batch_size=4)
+
+    @classmethod
+    def for_cpu(cls) -> "OptimizationConfig":
+        """CPU: fp32, one span at a time."""
+        return cls(device="cpu")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "OptimizationConfig":
+        """The defaults, changed by the RVC_* variables that are set."""
+        return replace(cls(), **from_environment(environ))
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The OptimizationConfig fields that RVC_* variables set, parsed. Raises OptionError naming the variable."""
+    environ = os.environ if environ is None else environ
+    set_here = [(spec, environ.get(spec.metadata["env"], "").strip()) for spec in fields(OptimizationConfig)]
+    return {spec.name: _parse(spec, text) for spec, text in set_here if text}
+
+
+def _parse(spec: Field, text: str) -> Any:
+    name = spec.metadata["env"]
+    if isinstance(spec.default, bool):
+        return parse_bool(text, name)
+    if isinstance(spec.default, int):
+        return _parse_int(spec, text)
+    return text
+
+
+def _parse_int(spec: Field, text: str) -> int:
+    name = spec.metadata["env"]
+    try:
+        value = int(text)
+        check(spec, value)
+    except ValueError as error:
+        low, high = spec.metadata["low"], spec.metadata["high"]
+        raise OptionError(f"{name} is {text!r}; it must be a whole number from {low} to {high}") from error
+    return value
+
+
+TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
+
+
+def parse_bool(text: str, name: str) -> bool:
+    """True or false as people write them; anything else is an OptionError that names the variable."""
+    word = text.strip().lower()
+    if word not in TRUE + FALSE:
+        raise OptionError(f"{name} is {text!r}; write one of {', '.join(TRUE + FALSE)}")
+    return word in TRUE
+
+
+RECORDS = (PitchOptions, EmbedderOptions, VoiceOptions, EffectOptions, MixOptions, OptimizationConfig)
+
+
+def all_knobs() -> Iterator[tuple[type, Field]]:
+    """Every option with the record it belongs to: the keys that a preset may hold."""
+    for record in RECORDS:
+        for spec in fields(record):
+            yield record, spec
+
+
+def default_of(spec: Field) -> Any:
+    """A field's default; every option has one."""
+    assert spec.default is not MISSING
+    return spec.default

@@ -1,0 +1,68 @@
+"""Where things lie: the URVC_* variables first, then the defaults below the working directory.
+
+Every function is called late and creates nothing; whoever writes a file makes its folder.
+
+    models/            URVC_MODELS_DIR        rvc/embedders/, rvc/predictors/, rvc/voice_models/
+    voice_models/      URVC_VOICE_MODELS_DIR  a folder per voice
+    audio/             URVC_AUDIO_DIR         intermediate/, speech/, output/
+    temp/  logs/       URVC_TEMP_DIR, URVC_LOGS_DIR
+    configs/           URVC_CONFIG_DIR        presets; the ones of the package are always found
+"""
+
+import os
+from pathlib import Path
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or Path.cwd() / default).expanduser()
+
+
+def models_dir() -> Path:
+    """Everything that was trained by somebody: encoders, predictors, separators."""
+    return _folder("URVC_MODELS_DIR", "models")
+
+
+def embedders_dir() -> Path:
+    """Content encoders, a folder each."""
+    return models_dir() / "rvc" / "embedders"
+
+
+def predictors_dir() -> Path:
+    """Weights of pitch estimators: rmvpe.pt, fcpe.pt."""
+    return models_dir() / "rvc" / "predictors"
+
+
+def voice_dirs() -> list[Path]:
+    """Folders that hold voices, in the order in which they are searched."""
+    return [_folder("URVC_VOICE_MODELS_DIR", "voice_models"), models_dir() / "rvc" / "voice_models"]
+
+
+def audio_dir() -> Path:
+    """What the program makes."""
+    return _folder("URVC_AUDIO_DIR", "audio")
+
+
+def output_dir() -> Path:
+    """Finished covers."""
+    return audio_dir() / "output"
+
+
+def intermediate_dir() -> Path:
+    """What lies between a song and its cover."""
+    return audio_dir() / "intermediate"
+
+
+def temp_dir() -> Path:
+    """Files that may be deleted at any time."""
+    return _folder("URVC_TEMP_DIR", "temp")
+
+
+def logs_dir() -> Path:
+    """Log files."""
+    return _folder("URVC_LOGS_DIR", "logs")
+
+
+def preset_dirs() -> list[Path]:
+    """Folders of presets: the user's own, the tree's, and the copy inside an installed package."""
+    package = Path(__file__).parent
+    return [_folder("URVC_CONFIG_DIR", "configs"), package.parent / "configs", package / "configs"]
