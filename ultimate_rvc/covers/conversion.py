@@ -1,0 +1,62 @@
+"""What covers ask of a voice converter, and the one place that calls it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ultimate_rvc.audio.file import Audio
+from ultimate_rvc.options import EmbedderOptions, PitchOptions, VoiceOptions
+from ultimate_rvc.progress import OnProgress, Progress
+from ultimate_rvc.voices import VoiceFiles
+
+if TYPE_CHECKING:
+    from ultimate_rvc.rvc.infer.infer import ConversionOptions, Converted
+
+
+class Converter(Protocol):
+    """Sings with one voice at a time; `VoiceConverter` is one."""
+
+    def load_voice(self, checkpoint: Path, index: Path | None) -> None:
+        """Makes this voice the current one."""
+
+    def convert(self, audio: Audio, options: "ConversionOptions") -> "Converted":
+        """The audio, any rate and layout, sung by the current voice."""
+
+
+# Called after the inputs have been checked, because making a converter imports the engine and opens the device.
+OpenConverter = Callable[[OnProgress], Converter]
+
+
+@dataclass(frozen=True)
+class Singing:
+    """How a voice is to sing: the engine's options, without the engine."""
+
+    pitch: PitchOptions = field(default_factory=PitchOptions)
+    embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
+    voice: VoiceOptions = field(default_factory=VoiceOptions)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Who converts, and who is told how far it is."""
+
+    open_converter: OpenConverter
+    on_progress: OnProgress
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Reports the start and the end of a stage that has no finer steps."""
+        self.on_progress(Progress(name, 0, 1))
+        yield
+        self.on_progress(Progress(name, 1, 1))
+
+    def convert(self, audio: Audio, voice: VoiceFiles, singing: Singing) -> "Converted":
+        """The audio, sung by the voice."""
+        from ultimate_rvc.rvc.infer.infer import ConversionOptions
+
+        with self.stage("load voice"):
+            converter = self.open_converter(self.on_progress)
+            converter.load_voice(voice.checkpoint, voice.index)
+        return converter.convert(audio, ConversionOptions(singing.pitch, singing.embedder, singing.voice))
