@@ -1,0 +1,142 @@
+"""Content encoders: HuBERT (Hsu et al. 2021) and its ContentVec and SPIN descendants hear words without the voice.
+
+v2 voices were trained on the last layer's output [B, L, 768], v1 voices on layer 9 behind `final_proj` [B, L, 256].
+Upstream feeds the last layer to both; `strict_parity` does so too.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ultimate_rvc.errors import CheckpointError
+from ultimate_rvc.rvc.embed.files import fit, read_config, read_weights, weights_file
+from ultimate_rvc.rvc.embed.front import features_in_tiles
+from ultimate_rvc.rvc.seams import Embedder
+
+if TYPE_CHECKING:
+    from transformers import HubertConfig, HubertModel
+
+V1_LAYER = 9
+PROJECTION_KEYS = ("final_proj.weight", "final_proj.bias")
+
+
+def load_encoder(folder: Path, device: torch.device | str) -> "HubertModel":
+    """The folder's HubertWithFinalProj in float32, set to inference; `final_proj` is None where the file has none.
+
+    Raises WeightsNotFound, CheckpointError or UnsafePickleError.
+    """
+    config, path = read_config(folder), weights_file(folder)
+    weights = read_weights(path)
+    model = _skeleton(config)
+    if not any(key in weights for key in PROJECTION_KEYS):
+        model.final_proj = None
+    fit(model, weights, path)
+    return model.eval().requires_grad_(False).to(device)
+
+
+def _skeleton(config: "HubertConfig") -> "HubertModel":
+    """The network without numbers, and without the weight norm that was folded while reading."""
+    with torch.device("meta"):
+        model = _with_final_proj()(config)
+        position = model.encoder.pos_conv_embed
+        normed = position.conv
+        plain = {"padding": normed.padding, "groups": normed.groups}
+        position.conv = nn.Conv1d(normed.in_channels, normed.out_channels, normed.kernel_size, **plain)
+    return model
+
+
+def embedder_for(model: Any, version: str, *, strict_parity: bool = False) -> Embedder:
+    """What turns wav [B, T] at 16 kHz into the features [B, L, D] that voices of this version were trained on.
+
+    `model` is a transformers HubertModel, or anything whose call gives ["last_hidden_state"] (and that has
+    `final_proj`, for v1). Raises CheckpointError when a v1 voice lacks its projection or its ninth layer.
+    """
+    head = _projection(model) if version == "v1" else _as_is
+    if not _is_plain_hubert(model):
+        return ForeignEmbedder(model, head)
+    early = version == "v1" and not strict_parity
+    return HubertEmbedder(model, _first_layers(model.encoder, V1_LAYER) if early else model.encoder, head)
+
+
+class HubertEmbedder:
+    """Runs the parts of a HubertModel: front end in tiles, then as many layers as `encoder` has, then the head."""
+
+    def __init__(self, model: "HubertModel", encoder: nn.Module, head: Callable[[Tensor], Tensor]):
+        self.model, self.encoder, self.head = model, encoder, head
+
+    @torch.no_grad()
+    def __call__(self, wav: Tensor) -> Tensor:
+        frames = features_in_tiles(self.model.feature_extractor, wav).transpose(1, 2)  # [B, L, C]
+        hidden = self.model.feature_projection(frames)  # [B, L, 768]
+        return self.head(self.encoder(hidden)[0]).to(wav.dtype)  # [B, L, D]
+
+
+class ForeignEmbedder:
+    """Calls somebody else's encoder row by row: RVC programs have only ever given theirs one row."""
+
+    def __init__(self, model: Callable, head: Callable[[Tensor], Tensor]):
+        self.model, self.head = model, head
+
+    @torch.no_grad()
+    def __call__(self, wav: Tensor) -> Tensor:
+        rows = [self.head(self.model(row)["last_hidden_state"]) for row in wav.split(1)]
+        return torch.cat(rows).to(wav.dtype)
+
+
+def _is_plain_hubert(model: Any) -> bool:
+    """Whether the model's own forward is transformers', so that its parts may be run one by one."""
+    if not isinstance(model, nn.Module):
+        return False
+    from transformers import HubertModel
+
+    return isinstance(model, HubertModel) and type(model).forward is HubertModel.forward
+
+
+def _projection(model: Any) -> Callable[[Tensor], Tensor]:
+    head = getattr(model, "final_proj", None)
+    if head is None:
+        raise CheckpointError("this encoder has no final_proj, which v1 voices need; use contentvec, or a v2 voice")
+    return head
+
+
+def _as_is(hidden: Tensor) -> Tensor:
+    return hidden
+
+
+def _first_layers(encoder: nn.Module, count: int) -> nn.Module:
+    """An encoder that shares its weights with the given one and ends behind its first layers."""
+    depth = len(encoder.layers)
+    if depth < count:
+        raise CheckpointError(f"this encoder has {depth} layers; v1 voices need the output of layer {count}")
+    short = copy.copy(encoder)
+    short._modules = {**encoder._modules, "layers": encoder.layers[:count]}
+    if type(encoder).__name__ == "HubertEncoderStableLayerNorm":
+        short._modules["layer_norm"] = nn.Identity()  # there it belongs to the last layer alone
+    return short
+
+
+@cache
+def _with_final_proj() -> type:
+    """The class, made on first use: transformers takes seconds to import."""
+    from transformers import HubertModel
+
+    class HubertWithFinalProj(HubertModel):
+        """A HubertModel with the projection that v1 voices were trained behind: [B, L, 768] → [B, L, 256]."""
+
+        def __init__(self, config: "HubertConfig"):
+            super().__init__(config)
+            self.final_proj = nn.Linear(config.hidden_size, config.classifier_proj_size)
+
+    HubertWithFinalProj.__module__, HubertWithFinalProj.__qualname__ = __name__, "HubertWithFinalProj"
+    return HubertWithFinalProj
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HubertWithFinalProj":
+        return _with_final_proj()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
