@@ -10,7 +10,7 @@ from typing import Any
 
 from ultimate_rvc import paths
 from ultimate_rvc.audio.effects import pitch_shift, postprocess
-from ultimate_rvc.audio.file import Audio, load, save
+from ultimate_rvc.audio.file import Audio, check_convertible, load, save
 from ultimate_rvc.audio.mix import Stem, mix
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Singing, Studio
@@ -127,10 +127,11 @@ def _read(plan: Plan, studio: Studio) -> tuple[Audio, Audio | None]:
     """Vocals and instrumentals, once it is sure that there is room for what is made of them."""
     with studio.stage("read"):
         vocals = load(plan.vocals)
+        check_convertible(vocals, str(plan.vocals))
         music = load(plan.instrumentals) if plan.instrumentals else None
-    seconds = vocals.samples.shape[1] / vocals.rate
-    for path in (plan.target, *plan.intermediates.values()):
-        require_writable(path.parent, int(seconds * LEAST_BYTES_PER_SECOND))
+    needed_bytes = int(vocals.duration_s * LEAST_BYTES_PER_SECOND)
+    for folder in {path.parent for path in (plan.target, *plan.intermediates.values())}:
+        require_writable(folder, needed_bytes)
     return vocals, music
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultimate_rvc.audio.file import load, save
+from ultimate_rvc.audio.file import check_convertible, load, save
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Singing, Studio
 from ultimate_rvc.covers.names import cover_name
@@ -43,6 +43,7 @@ def convert_track(
     require_apart([target], [track])
     with studio.stage("read"):
         audio = load(track)
+        check_convertible(audio, str(track))
     require_writable(target.parent)
     converted = studio.convert(audio, voice, request.singing)
     with studio.stage("save"):
