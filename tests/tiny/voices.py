@@ -14,7 +14,6 @@ from zlib import crc32
 
 import numpy as np
 import torch
-from torch import Tensor
 
 FEATURES = {"v1": 256, "v2": 768}
 UPSAMPLING = {
@@ -131,7 +130,7 @@ def _coupling(at: str, half: int, hidden: int, gin: int):
 
 def _stages(config: list):
     rates, first, kernels = config[12:15]
-    for i, (rate, kernel) in enumerate(zip(rates, kernels, strict=True)):
+    for i, kernel in enumerate(kernels):
         yield i, first >> i, first >> (i + 1), kernel, math.prod(rates[i + 1 :])
 
 
@@ -222,8 +221,10 @@ def _value(key: str, shape: tuple[int, ...], seed: int, loudness: float) -> np.n
         return _gain(key, loudness) * (1 + drawn / 10)
     if key.endswith(("bias", "beta")):
         return drawn / 20
-    if key.startswith("emb_g") or ".blocks." in key and len(shape) == 1:
-        return drawn / 2 if key.startswith("emb_g") else drawn / 20
+    if key.startswith("emb_g"):
+        return drawn / 2
+    if len(shape) == 1:  # RefineGAN's levels of noise
+        return drawn / 20
     return _gain(key, loudness) * drawn / np.float32(math.sqrt(math.prod(shape[1:]) or 1))
 
 
