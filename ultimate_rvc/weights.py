@@ -1,0 +1,150 @@
+"""Weights that others trained, by name: which exist, where they lie on this machine, and how they get here.
+
+    models/rvc/embedders/NAME/{config.json, pytorch_model.bin or model.safetensors}    content encoders
+    models/rvc/embedders/custom/NAME/                                                  the user's own
+    models/rvc/predictors/{rmvpe.pt, fcpe.pt}                                          pitch estimators
+
+HF_ENDPOINT names a mirror of huggingface.co; HF_HUB_OFFLINE=1 or URVC_OFFLINE=1 forbids the network.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ultimate_rvc import paths
+from ultimate_rvc.download import Wanted, download, holds_something
+from ultimate_rvc.errors import OptionError, WeightsNotFound
+from ultimate_rvc.options import parse_bool
+from ultimate_rvc.progress import OnProgress, silent
+
+HUB = "https://huggingface.co"
+RESOURCES = "JackismyShephard/ultimate-rvc/resolve/main/Resources"
+OFFLINE_SWITCHES = ("URVC_OFFLINE", "HF_HUB_OFFLINE")
+CONFIG_FILE = "config.json"
+# Either will do; the first is what the hub has.
+WEIGHTS_FILES = ("pytorch_model.bin", "model.safetensors")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A content encoder: a folder, under the name that people already have it by."""
+
+    name: str
+    folder: str
+    def places(self) -> list[Path]:
+        """Folders in which it is looked for; the first one is where it is downloaded to."""
+        spellings = dict.fromkeys((self.folder, self.folder.replace("_", "-"), self.folder.replace("-", "_")))
+        return [paths.embedders_dir() / spelling for spelling in spellings]
+
+    def found(self) -> Path | None:
+        """The first folder that holds all of it."""
+        return next((folder for folder in self.places() if not missing_files(folder)), None)
+
+    def wanted(self) -> list[Wanted]:
+        """The files to fetch."""
+        at = self.places()[0]
+        url = f"{_base()}/embedders/{self.folder}"
+        return [Wanted(f"{url}/{file}", at / file, f"download {self.name}/{file}") for file in missing_files(at)]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A pitch estimator's weights: one file, with its sha256 where its makers published it."""
+
+    name: str
+    file: str
+    sha256: str | None = None
+
+    def places(self) -> list[Path]:
+        """The one path at which it is looked for and to which it is downloaded."""
+        return [paths.predictors_dir() / self.file]
+
+    def found(self) -> Path | None:
+        """Its path, if it is there."""
+        return next((path for path in self.places() if holds_something(path)), None)
+
+    def wanted(self) -> list[Wanted]:
+        """The file to fetch."""
+        url = f"{_base()}/predictors/{self.file}"
+        return [Wanted(url, self.places()[0], f"download {self.name}", self.sha256)]
+
+
+ENCODERS = (
+    Encoder("contentvec", "contentvec"),
+    Encoder("spin", "spin"),
+    Encoder("spin-v2", "spin-v2"),
+    Encoder("chinese-hubert-base", "chinese_hubert_base"),
+    Encoder("japanese-hubert-base", "japanese_hubert_base"),
+    Encoder("korean-hubert-base", "korean_hubert_base"),
+)
+PREDICTORS = (
+    # The hash is from sha256.env of RVC-Project/Retrieval-based-Voice-Conversion-WebUI.
+    Predictor("rmvpe", "rmvpe.pt", "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193"),
+    Predictor("fcpe", "fcpe.pt"),
+)
+CATALOGUE: dict[str, Encoder | Predictor] = {entry.name: entry for entry in (*ENCODERS, *PREDICTORS)}
+
+
+def find(name: str) -> Path | None:
+    """Where the named weights lie on this machine: an encoder's folder or a predictor's file; None if nowhere."""
+    return _entry(name).found()
+
+
+def ensure(name: str, on_progress: OnProgress = silent) -> Path:
+    """The named weights' place, downloaded first when they are missing.
+
+    Raises OptionError for an unknown name, WeightsNotFound when offline, DownloadError or OutputError.
+    """
+    entry = _entry(name)
+    if (found := entry.found()) is not None:
+        return found
+    switch = _offline_switch()
+    if switch:
+        raise WeightsNotFound(_how_to_get(entry, switch))
+    for wanted in entry.wanted():
+        download(wanted, on_progress)
+    return entry.places()[0]
+
+
+def custom_encoder(name_or_path: str) -> Path:
+    """The folder of the user's own encoder: a path, or a name under embedders/custom.
+
+    Raises WeightsNotFound that lists what lies there, or names the files that the folder lacks.
+    """
+    own = paths.embedders_dir() / "custom"
+    folder = next((at for at in (own / name_or_path, Path(name_or_path).expanduser()) if at.is_dir()), None)
+    if folder is None:
+        have = sorted(path.name for path in own.iterdir() if path.is_dir()) if own.is_dir() else []
+        listed = f"there are {', '.join(have)}" if have else "none is there yet"
+        raise WeightsNotFound(f"custom encoder {name_or_path!r} is neither a folder nor a name in {own}; {listed}")
+    if lacking := missing_files(folder):
+        also = f" (or {WEIGHTS_FILES[1]})" if WEIGHTS_FILES[0] in lacking else ""
+        raise WeightsNotFound(f"encoder {folder} is incomplete: put {' and '.join(lacking)}{also} there")
+    return folder
+
+
+def missing_files(folder: Path) -> list[str]:
+    """The files that an encoder's folder still lacks; none when it is complete."""
+    ways = {CONFIG_FILE: (CONFIG_FILE,), WEIGHTS_FILES[0]: WEIGHTS_FILES}
+    return [name for name, names in ways.items() if not any(holds_something(folder / n) for n in names)]
+
+
+def _entry(name: str) -> Encoder | Predictor:
+    if name not in CATALOGUE:
+        raise OptionError(f"weights {name!r} are unknown; choose from {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def _base() -> str:
+    return f"{(os.environ.get('HF_ENDPOINT') or HUB).rstrip('/')}/{RESOURCES}"
+
+
+def _offline_switch() -> str | None:
+    """The variable that forbids the network, if one does."""
+    return next((name for name in OFFLINE_SWITCHES if parse_bool(os.environ.get(name) or "0", name)), None)
+
+
+def _how_to_get(entry: Encoder | Predictor, switch: str) -> str:
+    looked = " nor at ".join(map(str, entry.places()))
+    files = ", ".join(f"{wanted.url} as {wanted.target}" for wanted in entry.wanted())
+    return f"{entry.name} is not at {looked}, and {switch} forbids downloads; unset it, or put {files}"
