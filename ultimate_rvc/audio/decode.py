@@ -29,8 +29,11 @@ BLOCK_FRAMES = 1 << 18
 FFMPEG_ONLY = frozenset(
     {".mp3", ".m4a", ".m4b", ".aac", ".mp4", ".mov", ".webm", ".mkv", ".mka", ".opus", ".wma", ".3gp"}
 )
-# Containers whose duration FFmpeg only estimates, from the bitrate.
-BARE_STREAMS = frozenset({"mp3", "aac"})
+# An mp3's length may be an estimate from its size, so that only a large shortfall is worth a word, and a warning at
+# that; for a bare aac stream it always is, and a poor one.
+UNSURE_OF_LENGTH = "mp3"
+UNSURE_SHARE = 0.1
+LENGTH_UNKNOWN = "aac"
 # A header's duration is rounded, and encoders pad: less than this is not worth a word.
 SLACK_S = 0.1
 # A wav that was written through a pipe claims to be (almost) as long as the format allows.
@@ -141,23 +144,26 @@ def _arrays(first: "av.AudioFrame", others: Iterable["av.AudioFrame"]) -> Iterat
 def _checked(path: Path, audio: Audio, container: Any, stream: Any, damaged: int) -> Audio:
     """The audio without the encoder's padding at its end, complete and with a warning for what was skipped."""
     claimed_s = _duration_s(container, stream)
-    _check_complete(path, audio.duration_s, claimed_s, trusted=container.format.name not in BARE_STREAMS)
+    _check_complete(path, audio.duration_s, claimed_s, trusted=container.format.name != UNSURE_OF_LENGTH)
     if damaged:
         logger.warning("%s is damaged: %d pieces of it could not be decoded and were left out", path, damaged)
     if "mp4" not in container.format.name or not 0 < audio.duration_s - claimed_s < SLACK_S:
         return audio
-    return Audio(np.ascontiguousarray(audio.samples[:, : round(claimed_s * audio.rate)]), audio.rate)
+    return Audio(audio.samples[:, : round(claimed_s * audio.rate)], audio.rate)
 
 
 def _duration_s(container: Any, stream: Any) -> float:
     """What the container claims, in seconds; 0 where it claims nothing."""
+    if container.format.name == LENGTH_UNKNOWN:
+        return 0.0
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / 1_000_000
 
 
 def _check_complete(path: Path, got_s: float, claimed_s: float, *, trusted: bool) -> None:
-    if claimed_s - got_s <= SLACK_S:
+    slack_s = SLACK_S if trusted else max(SLACK_S, UNSURE_SHARE * claimed_s)
+    if claimed_s - got_s <= slack_s:
         return
     story = f"{got_s:.1f} s of {claimed_s:.1f} s can be decoded"
     if trusted:

@@ -1,0 +1,129 @@
+"""Effects: each does what it is named for, keeps the length, and does nothing when it is off."""
+
+import numpy as np
+import pedalboard
+import pytest
+from tiny import meters, sounds
+
+from ultimate_rvc.audio.effects import pitch_shift, postprocess, reduce_noise
+from ultimate_rvc.audio.file import Audio
+from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import EffectOptions
+
+RATE = 44_100
+# Freeverb doubles the dry signal: half of it is the voice's own level.
+DRY = EffectOptions(wet_level=0, dry_level=0.5)
+# The high-pass at 50 Hz still takes a hundredth of a decibel at 1 kHz.
+LEVEL_DB = 0.05
+# The compressor's level follows the wave itself, so a tone is turned down a little less than its peak.
+COMPRESSED_DB = 1.0
+PITCH_CENTS = 5.0
+
+
+def tone(hz: float, peak: float = 0.1, seconds: float = 2.0) -> Audio:
+    audio = Audio(sounds.tone(hz, seconds, RATE, peak=peak), RATE)
+    audio.samples.flags.writeable = False
+    return audio
+
+
+def gain_db(after: Audio, before: Audio) -> float:
+    return meters.level_db(meters.middle(after.samples, RATE)) - meters.level_db(meters.middle(before.samples, RATE))
+
+
+def test_a_quiet_tone_passes_the_dry_chain_unchanged():
+    assert abs(gain_db(postprocess(tone(1_000), DRY), tone(1_000))) < LEVEL_DB
+
+
+def test_rumble_is_taken_away():
+    # A first-order filter falls by the ratio of the frequencies.
+    assert gain_db(postprocess(tone(5), DRY), tone(5)) == pytest.approx(-20, abs=0.5)
+
+
+def test_loud_parts_are_compressed_four_to_one_above_fifteen_decibels():
+    loud = tone(1_000, peak=10 ** (-3 / 20))
+    assert gain_db(postprocess(loud, DRY), loud) == pytest.approx((-3 + 15) * (1 / 4 - 1), abs=COMPRESSED_DB)
+
+
+def test_reverb_sounds_on_where_the_voice_has_ended_and_dry_does_not():
+    voice = Audio(np.concatenate([sounds.tone(440, 1, RATE), sounds.silence(0.5, RATE)]), RATE)
+    after = slice(RATE + 2_000, RATE + 6_000)
+    assert meters.level_db(postprocess(voice, EffectOptions()).samples[:, after]) > -60
+    # The high-pass rings for a few milliseconds only.
+    assert meters.level_db(postprocess(voice, DRY).samples[:, after]) < -120
+
+
+def test_seconds_follow_each_other_without_a_seam():
+    voice = Audio(np.stack([sounds.voice_like(2.5, RATE, 1), sounds.voice_like(2.5, RATE, 2)]), RATE)
+    options = EffectOptions()
+    chain = pedalboard.Pedalboard(
+        [
+            pedalboard.HighpassFilter(50),
+            pedalboard.Compressor(-15, 4),
+            pedalboard.Reverb(room_size=0.15, damping=0.7, wet_level=0.2, dry_level=0.8),
+        ]
+    )
+    assert np.abs(postprocess(voice, options).samples - chain(voice.samples, RATE)).max() < 1e-6
+
+
+def test_two_calls_give_the_same():
+    voice = Audio(sounds.voice_like(1, RATE), RATE)
+    first, second = (postprocess(voice, EffectOptions()).samples for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("semitones", [-12, -5, 1, 7, 12])
+def test_a_shift_is_as_many_cents_as_was_asked_for(semitones):
+    shifted = pitch_shift(tone(440, seconds=1.5), semitones)
+    hz = meters.frequency_hz(meters.middle(shifted.samples[0], RATE), RATE)
+    assert abs(meters.cents(hz, 440) - 100 * semitones) < PITCH_CENTS
+    assert abs(gain_db(shifted, tone(440, seconds=1.5))) < 0.1
+
+
+@pytest.mark.parametrize("semitones", [-12, -3, 4, 12])
+def test_a_shift_keeps_length_and_time_and_starts_without_a_click(semitones):
+    wav = sounds.silence(1.5, RATE)
+    wav[RATE // 2 : RATE] = sounds.tone(440, 0.5, RATE) * np.hanning(RATE // 2)
+    shifted = pitch_shift(Audio(wav, RATE), semitones)
+    assert shifted.length == len(wav)
+    centre = np.average(np.arange(len(wav)), weights=shifted.samples[0] ** 2)
+    assert abs(centre - 0.75 * RATE) < 0.005 * RATE
+    assert meters.level_db(shifted.samples[:, : RATE // 4]) < -80
+
+
+def test_a_shift_keeps_the_middle_in_the_middle():
+    voice = sounds.voice_like(1, RATE)
+    shifted = pitch_shift(Audio(np.stack([voice, voice]), RATE), 3)
+    assert np.array_equal(shifted.samples[0], shifted.samples[1])
+
+
+@pytest.mark.parametrize("length", [1, 100, 5_000])
+def test_a_shift_of_hardly_anything_keeps_the_length(length):
+    assert pitch_shift(Audio(np.full(length, 0.1), RATE), 5).samples.shape == (1, length)
+
+
+def test_no_shift_gives_the_audio_itself():
+    audio = tone(440)
+    assert pitch_shift(audio, 0) is audio and reduce_noise(audio, 0) is audio
+
+
+@pytest.mark.parametrize(("strength", "less_db"), [(0.3, 2), (0.7, 6), (1.0, 12)])
+def test_noise_goes_and_short_notes_stay(strength, less_db):
+    notes, note, rest = sounds.silence(3, RATE), slice(RATE, RATE + RATE // 5), slice(RATE // 4, RATE // 2)
+    notes[note] = sounds.tone(600, 0.2, RATE)
+    noisy = Audio(notes + sounds.white_noise(3, RATE, peak=0.01), RATE)
+    cleaned = reduce_noise(noisy, strength)
+    assert meters.level_db(cleaned.samples[:, rest]) < meters.level_db(noisy.samples[:, rest]) - less_db
+    assert meters.level_db(cleaned.samples[:, note]) == pytest.approx(meters.level_db(notes[note]), abs=4)
+    assert cleaned.samples.shape == noisy.samples.shape
+
+
+def test_silence_stays_silence():
+    nothing = Audio(np.zeros((2, RATE)), RATE)
+    for result in (postprocess(nothing, EffectOptions()), pitch_shift(nothing, 5), reduce_noise(nothing, 1)):
+        assert result.samples.shape == (2, RATE) and np.abs(result.samples).max() < 1e-6
+
+
+@pytest.mark.parametrize("call", [lambda a: pitch_shift(a, 49), lambda a: reduce_noise(a, 1.5)])
+def test_values_out_of_range_are_refused(call):
+    with pytest.raises(OptionError):
+        call(tone(440))
