@@ -29,7 +29,7 @@ class TextEncoder(nn.Module):
         hidden = config.hidden_channels
         self.scale = math.sqrt(hidden)
         self.emb_phone = nn.Linear(config.feature_channels, hidden)
-        self.emb_pitch = nn.Embedding(PITCH_STEPS, hidden) if has_pitch else NoPitch()
+        self.emb_pitch = table(PITCH_STEPS, hidden) if has_pitch else NoPitch()
         self.encoder = Transformer(config)
         self.proj = nn.Conv1d(hidden, 2 * config.inter_channels, 1)
 
@@ -38,6 +38,11 @@ class TextEncoder(nn.Module):
         x = nn.functional.leaky_relu(x, INPUT_SLOPE).transpose(1, 2)  # [B, H, F]
         mean, log_deviation = (self.proj(self.encoder(x, keep)) * keep).float().chunk(2, 1)
         return mean, log_deviation
+
+
+def table(rows: int, width: int) -> nn.Embedding:
+    """An embedding without first values: torch's own would import its compiler to draw them where there is no storage."""
+    return nn.Embedding.from_pretrained(torch.empty(rows, width))
 
 
 class NoPitch(nn.Module):

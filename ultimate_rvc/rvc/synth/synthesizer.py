@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import Checkpoint, check_weights, load_checkpoint
-from ultimate_rvc.rvc.synth.encoders import TextEncoder
+from ultimate_rvc.rvc.synth.encoders import TextEncoder, table
 from ultimate_rvc.rvc.synth.flow import Flow
 from ultimate_rvc.rvc.synth.generators.hifigan import HiFiGan
 from ultimate_rvc.rvc.synth.generators.mrf import MrfHiFiGan
@@ -59,7 +59,7 @@ class Synthesizer(nn.Module):
         self.enc_p = TextEncoder(config, self.has_pitch)
         self.flow = Flow(config)
         self.dec = GENERATORS[self.vocoder, self.has_pitch](config)
-        self.emb_g = nn.Embedding(config.speakers, config.speaker_channels)
+        self.emb_g = table(config.speakers, config.speaker_channels)
 
     def check_speaker(self, sid: int) -> int:
         """sid, if the voice holds that speaker; an OptionError otherwise."""
@@ -67,12 +67,14 @@ class Synthesizer(nn.Module):
             return sid
         raise OptionError(f"speaker {sid} is not in this voice; choose from 0 to {self.speakers - 1}")
 
-    def forward(
+    def sing(
         self, features: Tensor, coarse: Tensor | None, f0: Tensor | None, speaker: Tensor, noise: Noise
     ) -> Tensor:
         """features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, speaker [B] int64 → wav [B, T] float32."""
         keep = torch.ones(len(features), 1, features.shape[1], device=features.device)
         return self._sing((features, coarse, f0, speaker), keep, noise)[0][:, 0]
+
+    forward = sing
 
     @torch.no_grad()
     def infer(

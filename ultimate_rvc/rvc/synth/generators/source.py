@@ -97,7 +97,11 @@ class HarmonicSource(Source):
 
 
 class GlidingSource(Source):
-    """RefineGAN's: one sine, its frequency gliding from the middle of a frame to the middle of the next."""
+    """RefineGAN's: one sine, its frequency gliding from the middle of a frame to the middle of the next.
+
+    Summed over frames, what a glide takes from one it gives to its neighbour; so the phase of `source_phase`, which
+    holds every frame's frequency, is also where this source goes on, exactly so after its first frame.
+    """
 
     def __init__(self, sample_rate_hz: int, hop_samples: int) -> None:
         super().__init__(sample_rate_hz, hop_samples)
