@@ -24,6 +24,12 @@ def test_a_tone_keeps_its_pitch_level_and_place(rates):
     assert meters.level_db(meters.middle(wav - same, new)) < STOP_DB
 
 
+def test_treble_is_kept_up_to_nine_tenths_of_what_the_new_rate_can_hold():
+    before, after = sounds.tone(7_200, 1, 44_100), resample(Audio(sounds.tone(7_200, 1, 44_100), 44_100), 16_000)
+    kept_db = meters.level_db(meters.middle(after.samples, 16_000)) - meters.level_db(meters.middle(before, 44_100))
+    assert abs(kept_db) < LEVEL_DB
+
+
 def test_what_the_new_rate_cannot_hold_is_gone():
     wav = resample(Audio(sounds.tone(9_000, 1, 44_100), 44_100), 16_000).samples[0]
     assert meters.level_db(meters.middle(wav, 16_000)) < STOP_DB

@@ -97,9 +97,8 @@ def _by_ffmpeg(path: Path) -> Audio:
     import av
 
     try:
-        # 'file:' and the whitelist: a name with a colon is no address, and a playlist opens nothing else.
-        options = {"protocol_whitelist": "file"}
-        with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
+        # Without 'file:', FFmpeg takes a name with a colon for an address.
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             return _read_stream(path, container)
     except (av.FFmpegError, ValueError) as error:
         raise Refused(f"ffmpeg: {getattr(error, 'strerror', None) or error}") from error
