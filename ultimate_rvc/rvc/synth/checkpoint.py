@@ -152,8 +152,8 @@ def save_safetensors(raw: Mapping[str, Any], path: Path) -> None:
     """Writes what `read_fields` gave as a .safetensors voice; see the top of this file for the layout."""
     from safetensors.torch import save_file
 
-    fields_ = {key: value for key, value in raw.items() if key != "weight"}
-    notes = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields_.items()}
+    others = {key: value for key, value in raw.items() if key != "weight"}
+    notes = {key: value if isinstance(value, str) else json.dumps(value) for key, value in others.items()}
     part = path.with_name(path.name + ".part")
     try:
         save_file({key: tensor.clone() for key, tensor in raw["weight"].items()}, part, {"format": "pt"} | notes)

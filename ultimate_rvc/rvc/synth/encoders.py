@@ -41,7 +41,10 @@ class TextEncoder(nn.Module):
 
 
 def table(rows: int, width: int) -> nn.Embedding:
-    """An embedding without first values: torch's own would import its compiler to draw them where there is no storage."""
+    """An embedding without first values.
+
+    torch draws them by a normal distribution, and without storage (meta) that imports its compiler for a second.
+    """
     return nn.Embedding.from_pretrained(torch.empty(rows, width))
 
 
