@@ -59,17 +59,22 @@ def read_config(folder: Path) -> "HubertConfig":
     except FileNotFoundError as error:
         raise WeightsNotFound(f"{path} does not exist; an encoder is a folder with config.json and weights") from error
     except Exception as error:  # transformers' own checks raise many kinds
-        raise CheckpointError(f"{path} is not a HuBERT configuration: {_line(error)}; fetch it again") from error
+        raise not_a_configuration(path, error) from error
     if kind != "hubert":
         raise CheckpointError(f"{path} describes a {kind!r} model; only HuBERT encoders are supported")
     _check_frames(config, path)
     return config
 
 
+def not_a_configuration(path: Path, error: Exception) -> CheckpointError:
+    """What to raise for settings that make no network."""
+    return CheckpointError(f"{path} is not a HuBERT configuration: {_line(error)}; fetch it again")
+
+
 def _check_frames(config: "HubertConfig", path: Path) -> None:
     """Raises CheckpointError unless the strides give a frame per 320 samples that sees 400 of them."""
     hop, field = 1, 1
-    for taps, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+    for taps, stride in zip(config.conv_kernel, config.conv_stride, strict=True):  # transformers compared the lengths
         field += (taps - 1) * hop
         hop *= stride
     if (hop, field) != (CONTENT_HOP_SAMPLES, FIELD_SAMPLES):

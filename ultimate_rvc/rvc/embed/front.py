@@ -7,6 +7,7 @@ behind the first convolution sees the whole signal: its moments are gathered in 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -89,11 +90,16 @@ def _convolve(conv: nn.Conv1d, wav: Tensor) -> Tensor:
     return F.conv1d(wav.float(), conv.weight.float(), bias, conv.stride)
 
 
-def _full_precision(wav: Tensor) -> torch.autocast:
+def _full_precision(wav: Tensor) -> AbstractContextManager:
     """Moments over a minute of sound do not fit half precision; everything behind them does."""
-    return torch.autocast(wav.device.type, enabled=False)
+    kind = wav.device.type
+    return torch.autocast(kind, enabled=False) if _autocasts(kind) else nullcontext()
 
 
 def _dtype_behind(wav: Tensor, conv: nn.Conv1d) -> torch.dtype:
     kind = wav.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else conv.weight.dtype
+    return torch.get_autocast_dtype(kind) if _autocasts(kind) else conv.weight.dtype
+
+
+def _autocasts(kind: str) -> bool:
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.errors import CheckpointError
-from ultimate_rvc.rvc.embed.files import fit, read_config, read_weights, weights_file
+from ultimate_rvc.rvc.embed.files import fit, not_a_configuration, read_config, read_weights, weights_file
 from ultimate_rvc.rvc.embed.front import features_in_tiles
 from ultimate_rvc.rvc.seams import Embedder
 
@@ -32,17 +32,20 @@ def load_encoder(folder: Path, device: torch.device | str) -> "HubertModel":
     """
     config, path = read_config(folder), weights_file(folder)
     weights = read_weights(path)
-    model = _skeleton(config)
+    model = _skeleton(config, folder)
     if not any(key in weights for key in PROJECTION_KEYS):
         model.final_proj = None
     fit(model, weights, path)
     return model.eval().requires_grad_(False).to(device)
 
 
-def _skeleton(config: "HubertConfig") -> "HubertModel":
+def _skeleton(config: "HubertConfig", folder: Path) -> "HubertModel":
     """The network without numbers, and without the weight norm that was folded while reading."""
     with torch.device("meta"):
-        model = _with_final_proj()(config)
+        try:
+            model = _with_final_proj()(config)
+        except (TypeError, ValueError) as error:
+            raise not_a_configuration(folder / "config.json", error) from error
         position = model.encoder.pos_conv_embed
         normed = position.conv
         plain = {"padding": normed.padding, "groups": normed.groups}
