@@ -8,7 +8,9 @@ import numpy as np
 from tiny.sounds import voice_like
 
 RATE_HZ = 16_000
-ENCODER_SEED, VOICE_SEED, NOISE_SEED, INDEX_SEED = 11, 12, 13, 14
+ENCODER_SEED, NOISE_SEED = 11, 13
+# With this seed no eighth and ninth neighbour are as far to the last digit, which rounding would decide.
+INDEX_SEED = 15
 INDEX_ROWS, INDEX_LISTS = 400, 8
 
 

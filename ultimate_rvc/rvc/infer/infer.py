@@ -1,0 +1,300 @@
+"""A voice, put on: `VoiceConverter` loads what a conversion needs, keeps it, and hands the samples to `Pipeline`.
+
+`convert` takes and gives audio in memory; `convert_audio` is the call of Ultimate RVC 0.6 with files and keywords.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultimate_rvc import device as devices
+from ultimate_rvc import weights
+from ultimate_rvc.audio import board, effects
+from ultimate_rvc.audio.file import Audio, load, save
+from ultimate_rvc.audio.resample import resample
+from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import EmbedderOptions, OptimizationConfig, PitchOptions, SpanOptions, VoiceOptions
+from ultimate_rvc.progress import OnProgress, silent
+from ultimate_rvc.rvc import pitch as pitches
+from ultimate_rvc.rvc.embed.hubert import load_encoder
+from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler, StageCost, get_default_config
+from ultimate_rvc.rvc.infer.pipeline import Pipeline
+from ultimate_rvc.rvc.infer.shelf import Shelf
+from ultimate_rvc.rvc.infer.split import sounding_parts
+from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
+from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
+
+logger = logging.getLogger(__name__)
+
+INPUT_PEAK = 0.95
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """What `Pipeline` reads from its config: the device, and span lengths in seconds."""
+
+    device: str
+    x_pad: int
+    x_query: int
+    x_center: int
+    x_max: int
+
+    @classmethod
+    def for_device(cls, device: devices.Device) -> "PipelineConfig":
+        """Span lengths that suit the device's memory."""
+        spans = SpanOptions.for_memory(device.memory_bytes)
+        return cls(str(device.torch), spans.x_pad, spans.x_query, spans.x_center, spans.x_max)
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """Everything that shapes one conversion."""
+
+    pitch: PitchOptions = field(default_factory=PitchOptions)
+    embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
+    voice: VoiceOptions = field(default_factory=VoiceOptions)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The converted voice (mono, at the voice's rate), what was used to make it, and what it cost."""
+
+    audio: Audio
+    used: dict[str, str]
+    costs: tuple[StageCost, ...] = ()
+
+
+class VoiceConverter:
+    """Converts audio with one voice at a time; weights stay loaded between calls and between voices.
+
+    The attributes of Ultimate RVC's class are kept: config, hubert_model, net_g, vc, tgt_sr, version, n_spk, use_f0.
+    """
+
+    def __init__(self, optimization: OptimizationConfig | None = None, on_progress: OnProgress = silent):
+        self.optimization = optimization or get_default_config()
+        self.on_progress = on_progress
+        self.device = devices.choose(self.optimization.device)
+        self.config = PipelineConfig.for_device(self.device)
+        self.shelf = Shelf()
+        self.cleanup_model()
+
+    def cleanup_model(self) -> None:
+        """Puts the voice and everything that was loaded for it away, and gives the memory back."""
+        self.hubert_model = self.last_embedder_model = None
+        self.net_g = self.vc = self.tgt_sr = self.version = self.n_spk = self.use_f0 = None
+        self.loaded_model = self.index_path = None
+        self.shelf.clear()
+        devices.release(self.device.torch)
+
+    def load_voice(self, checkpoint: Path | str, index: Path | str | None = None) -> None:
+        """Makes this voice the current one. Raises CheckpointError, UnsafePickleError or IndexFileError."""
+        path = Path(checkpoint)
+        self.net_g = self.shelf.get("voice", _stamp(path), lambda: load_synthesizer(path, self.device.torch))
+        self.tgt_sr, self.version = self.net_g.sample_rate_hz, self.net_g.version
+        self.n_spk, self.use_f0 = self.net_g.speakers, self.net_g.has_pitch
+        self.vc = Pipeline(self.tgt_sr, self.config, self.optimization, shelf=self.shelf)
+        self.loaded_model, self.index_path = str(path), Path(index) if index else None
+        if self.index_path:
+            self.vc.open_index(self.index_path, self.net_g.feature_channels)
+
+    def get_vc(self, weight_root: str, sid: Any = 0) -> None:
+        """Ultimate RVC's name for loading a voice; an empty sid puts the current one away."""
+        if sid in ("", []):
+            self.cleanup_model()
+        self.load_voice(weight_root)
+
+    def load_hubert(self, embedder_model: str, embedder_model_custom: str | None = None) -> None:
+        """Makes this content encoder the current one, downloading it if it is not here."""
+        folder = self._encoder_folder(EmbedderOptions(embedder_model, embedder_model_custom))
+        self.hubert_model = self.shelf.get("encoder", folder, lambda: load_encoder(folder, self.device.torch))
+        self.last_embedder_model = embedder_model
+
+    def convert(self, audio: Audio, options: ConversionOptions) -> Converted:
+        """The audio (any rate, mono or stereo) sung by the current voice. The input is not changed."""
+        self._require_voice()
+        self.net_g.check_speaker(options.voice.sid)
+        self.load_hubert(options.embedder.embedder_model, options.embedder.custom_embedder_model)
+        methods = self._pitch_methods(options.pitch)
+        self.vc.profiler = PerformanceProfiler(self.device.torch, self.optimization.enable_profiling)
+        wav = self._convert_parts(_prepare(audio), options, methods)
+        devices.release(self.device.torch)
+        converted = Audio(wav[None, :], self.tgt_sr)
+        if options.voice.clean:
+            converted = effects.reduce_noise(converted, options.voice.clean_strength)
+        self._report_costs()
+        return Converted(converted, self._used(options, methods), tuple(self.vc.profiler.costs()))
+
+    def convert_audio(
+        self,
+        audio_input_path: str,
+        audio_output_path: str,
+        model_path: str,
+        index_path: str,
+        pitch: int = 0,
+        f0_method: str = "rmvpe",
+        index_rate: float = 0.75,
+        volume_envelope: float = 1,
+        protect: float = 0.5,
+        split_audio: bool = False,
+        f0_autotune: bool = False,
+        f0_autotune_strength: float = 1,
+        embedder_model: str = "contentvec",
+        embedder_model_custom: str | None = None,
+        clean_audio: bool = False,
+        clean_strength: float = 0.5,
+        export_format: str = "WAV",
+        post_process: bool = False,
+        resample_sr: int = 0,
+        sid: int = 0,
+        proposed_pitch: bool = False,
+        proposed_pitch_threshold: float = 155.0,
+        hop_length: int = 128,
+        f0_file: str | None = None,
+        f0_methods: Any = None,
+        upscale_audio: bool = False,
+        seed: int = 0,
+        **effect_keywords: Any,
+    ) -> str:
+        """Converts a file into a file; keywords and defaults are those of Ultimate RVC 0.6 and of older dialects.
+
+        `f0_methods` (several: their median) goes before `f0_method`. `hop_length` is taken and has no effect: pitch
+        is found every 10 ms whatever it says, as in Ultimate RVC. With `post_process`, effect keywords (reverb,
+        reverb_room_size, …: see audio/board.py) shape the result. Returns the path that was written, whose suffix
+        follows `export_format`.
+        """
+        _refuse_what_is_not_here(upscale_audio, effect_keywords)
+        options = ConversionOptions(
+            PitchOptions(
+                f0_method=tuple(sorted(f0_methods)) if f0_methods else (f0_method or "rmvpe",),
+                n_semitones=pitch,
+                autotune=f0_autotune,
+                autotune_strength=f0_autotune_strength,
+                proposed_pitch=proposed_pitch,
+                proposed_pitch_threshold=proposed_pitch_threshold,
+                f0_file=Path(f0_file) if f0_file else None,
+            ),
+            EmbedderOptions(embedder_model, embedder_model_custom),
+            VoiceOptions(
+                index_rate, volume_envelope, protect, split_audio, clean_audio, clean_strength, sid=sid, seed=seed
+            ),
+        )
+        source = load(_unquoted(audio_input_path))
+        self.load_voice(model_path, _added_twin(_unquoted(index_path)))
+        result = self.convert(source, options).audio
+        if post_process:
+            result = board.apply(result, effect_keywords)
+        if resample_sr >= SAMPLE_RATE_HZ:
+            result = resample(result, resample_sr)
+        return str(save(result, Path(audio_output_path).with_suffix(f".{export_format.lower()}")))
+
+    def _convert_parts(self, wav: np.ndarray, options: ConversionOptions, methods: tuple[str, ...]) -> np.ndarray:
+        """wav [T] at 16 kHz → [T·rate/16000]; in parts between silences if so asked."""
+        if not options.voice.split:
+            return self._convert_part(wav, options, methods)
+        out = np.zeros(round(len(wav) * self.tgt_sr / SAMPLE_RATE_HZ), np.float32)
+        for first, last in sounding_parts(wav):
+            part = self._convert_part(wav[first:last], options, methods)
+            start = round(first * self.tgt_sr / SAMPLE_RATE_HZ)
+            out[start : start + len(part)] = part[: len(out) - start]
+        return out
+
+    def _convert_part(self, wav: np.ndarray, options: ConversionOptions, methods: tuple[str, ...]) -> np.ndarray:
+        voice, pitch = options.voice, options.pitch
+        return self.vc.pipeline(
+            model=self.hubert_model,
+            net_g=self.net_g,
+            sid=voice.sid,
+            audio=wav,
+            pitch=pitch.semitones,
+            f0_method=methods,
+            file_index=str(self.index_path or ""),
+            index_rate=voice.index_rate,
+            pitch_guidance=self.use_f0,
+            volume_envelope=voice.rms_mix_rate,
+            version=self.version,
+            protect=voice.protect_rate,
+            f0_autotune=pitch.autotune,
+            f0_autotune_strength=pitch.autotune_strength,
+            proposed_pitch=pitch.proposed_pitch,
+            proposed_pitch_threshold=pitch.proposed_pitch_threshold,
+            f0_file=pitch.f0_file,
+            seed=voice.seed,
+            on_progress=self.on_progress,
+        )
+
+    def _pitch_methods(self, pitch: PitchOptions) -> tuple[str, ...]:
+        """The estimators to run, 'auto' resolved and weights fetched; none for a voice without pitch."""
+        if not self.use_f0 or pitch.f0_file:
+            return ()
+        kind = self.device.kind
+        auto = "rmvpe" if self.optimization.strict_parity else pitches.choose_auto(kind)
+        methods = tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
+        for name in methods:
+            if pitches.needs_download(name):
+                weights.ensure(name, self.on_progress)
+        return methods
+
+    def _encoder_folder(self, options: EmbedderOptions) -> Path:
+        if options.embedder_model != "custom":
+            return weights.ensure(options.embedder_model, self.on_progress)
+        if not options.custom_embedder_model:
+            raise OptionError("embedder 'custom' needs custom_embedder_model: a folder, or a name in embedders/custom")
+        return weights.custom_encoder(options.custom_embedder_model)
+
+    def _used(self, options: ConversionOptions, methods: tuple[str, ...]) -> dict[str, str]:
+        curve = str(options.pitch.f0_file) if options.pitch.f0_file and self.use_f0 else "none (voice without pitch)"
+        index = f"{self.index_path.name} at {options.voice.index_rate:g}" if self.index_path else "none"
+        return {
+            "device": self.device.description,
+            "precision": "fp16 by autocast" if self.optimization.use_fp16 else "fp32",
+            "pitch": " + ".join(methods) or curve,
+            "encoder": options.embedder.custom_embedder_model or options.embedder.embedder_model,
+            "index": index if options.voice.index_rate else "none (index_rate 0)",
+        }
+
+    def _report_costs(self) -> None:
+        if self.optimization.enable_profiling:
+            logger.info("Time per stage:\n%s", self.vc.profiler.table())
+
+    def _require_voice(self) -> None:
+        if self.net_g is None:
+            raise OptionError("no voice is loaded; call load_voice(checkpoint, index) first")
+
+
+def _prepare(audio: Audio) -> np.ndarray:
+    """Mono at 16 kHz, its peak at most 0.95: what the encoders were trained on. [T] float32"""
+    wav = resample(audio.mono(), SAMPLE_RATE_HZ).samples[0]
+    peak = float(np.abs(wav).max(initial=0.0))
+    return wav * (INPUT_PEAK / peak) if peak > INPUT_PEAK else wav
+
+
+def _stamp(path: Path) -> tuple:
+    """A key that changes when the file does."""
+    if not path.is_file():
+        return (str(path),)
+    state = path.stat()
+    return (str(path.resolve()), state.st_mtime_ns, state.st_size)
+
+
+def _unquoted(path: str) -> str:
+    """A path as people paste it: without the quotes and spaces around it."""
+    return str(path).strip().strip('"').strip()
+
+
+def _added_twin(index_path: str) -> str:
+    """Older tools name the index that was only trained; the filled one lies beside it under 'added'."""
+    twin = Path(index_path.replace("trained", "added"))
+    return str(twin) if index_path and twin.is_file() else index_path
+
+
+def _refuse_what_is_not_here(upscale_audio: bool, effect_keywords: dict[str, Any]) -> None:
+    if upscale_audio:
+        raise OptionError("upscale_audio is not available: save the result and upscale it with a tool made for that")
+    if effect_keywords.pop("formant_shifting", False):
+        raise OptionError("formant_shifting is not available: shift the source's formants before the conversion")
+    unknown = sorted(set(effect_keywords) - board.keywords() - {"formant_qfrency", "formant_timbre"})
+    if unknown:
+        raise OptionError(f"convert_audio has no keyword {', '.join(unknown)}; see its help for those that exist")
