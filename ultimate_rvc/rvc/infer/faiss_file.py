@@ -228,7 +228,7 @@ def _read_lists(source: _Bytes, lists: int, header: _Header) -> tuple[np.ndarray
     ids = np.empty(len(vectors), np.int64)
     starts = np.cumsum(sizes) - sizes
     for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-        vectors[start : start + size] = source.take("<f4", size * header.dimensions).reshape(size, -1)
+        vectors[start : start + size] = source.take("<f4", size * header.dimensions).reshape(size, header.dimensions)
         ids[start : start + size] = source.take("<i8", size)
     return sizes, vectors, ids
 

@@ -1,13 +1,14 @@
-"""Nearest neighbours by squared L2 distance in three ways, one contract: the way is chosen for the device, once.
+"""Nearest neighbours by squared L2 distance: three ways to name candidates, one way to measure them.
 
 Rows are first ranked by ‖y‖² - 2xy, a matrix product, and a few more candidates are kept than asked for; those are
 then measured by direct difference, because the product form loses the digits that the weights 1/d⁴ are made of.
 
 - `AllRows` compares with every row and hides those outside the probed lists: matrix products of fixed shapes.
-- `PaddedLists` fetches the probed lists, each filled up to the longest: fixed shapes, nothing waits for the device.
+- `PaddedLists` names all rows of the probed lists, filled up to the longest: fixed shapes, for a GPU.
 - `SortedLists` sorts the queries by list and multiplies once per list: least work, for the CPU.
 
-Memory is bounded by blocks. Letters: Q queries, b of them in a block, N rows, D dimensions, L lists, P probed ones.
+Memory is bounded by blocks; on a GPU nothing waits for the device. Letters: Q queries, b of them in a block, N rows,
+D dimensions, L lists, P probed ones, C candidates.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ NO_ROW = -1
 # Candidates beyond k that are measured as well: rounding of the product form swaps rows of nearly equal distance.
 SPARE = 4
 BLOCK_BYTES = {"cpu": 32 << 20, "cuda": 256 << 20, "mps": 128 << 20}
-# On the CPU, rows are fetched in portions that stay in its cache until they are measured.
+# On the CPU, rows are fetched in portions that stay in its cache until they are measured and mixed.
 CACHE_BYTES = 2 << 20
 # Rows per matrix product: many enough for the matrix units, few enough to leave queries in a block.
 BLOCK_ROWS = 16_384
@@ -42,11 +43,25 @@ class Found(NamedTuple):
     rows: Tensor
 
 
-class Neighbours(Protocol):
+class Measured(NamedTuple):
+    """Queries [b, D], the differences from them to their candidates [b, C, D], and squared distances [b, C].
+
+    The differences lie in a buffer that the next block overwrites.
+    """
+
+    queries: Tensor
+    differences: Tensor
+    scores: Tensor
+
+
+class Candidates(Protocol):
     """A way to search."""
 
-    def __call__(self, queries: Tensor, k: int) -> Found:
-        """queries [Q, D] float32 → the k nearest rows of the probed lists, by squared distance."""
+    def width(self, k: int) -> int:
+        """C, the number of candidates that it names for k neighbours."""
+
+    def __call__(self, queries: Tensor, k: int) -> Tensor:
+        """queries [Q, D] float32 → rows [Q, C] that hold the k nearest of the probed lists; NO_ROW fills up."""
 
 
 # From ranks [b, n] and the slice of rows they are of, the ranks with some hidden; and where a block gets this from.
@@ -90,36 +105,65 @@ class Lists:
 
     def probe(self, queries: Tensor) -> Tensor:
         """queries [Q, D] → the lists with the nearest centroids [Q, P]."""
-        return _ranked(queries, self.centroids, self.nprobe)
+        return self._ranked(queries, self.centroids, self.nprobe)
 
     def rank(self, queries: Tensor, keep: int, hiding: Hiding) -> Tensor:
         """queries [Q, D] → the `keep` best ranked rows [Q, keep] among those that are not hidden."""
-        return _ranked(queries, self.table, keep, hiding)
+        return self._ranked(queries, self.table, keep, hiding)
 
-    def measure(self, queries: Tensor, rows: Tensor, k: int) -> Found:
-        """The k nearest of each query's candidates [Q, C], measured by direct difference."""
+    def _ranked(self, queries: Tensor, table: Table, keep: int, hiding: Hiding = lambda _: None) -> Tensor:
+        step = per_block(4 * min(BLOCK_ROWS, len(table.rows)), self.block_bytes)
+        return torch.cat([_best_rows(part, table, keep, hiding(part)) for part in queries.split(step)])
+
+    def measured(self, queries: Tensor, rows: Tensor) -> Iterator[Measured]:
+        """queries [Q, D] and their candidates [Q, C] → blocks in order."""
         candidates, dimensions = rows.shape[1], queries.shape[1]
-        scores = torch.empty(rows.shape, device=rows.device)
-        blocks = list(_blocks(len(queries), 4 * candidates * dimensions, self.fetch_bytes))
-        buffer = queries.new_empty(candidates * (blocks[0].stop if blocks else 0), dimensions)
-        for part in blocks:
-            wanted = rows[part].clamp_min(0).flatten()
-            fetched = torch.index_select(self.table.rows, 0, wanted, out=buffer[: len(wanted)])
-            apart = fetched.view(-1, candidates, dimensions).sub_(queries[part, None])  # [b, C, D]
-            scores[part] = torch.linalg.vector_norm(apart, dim=-1).square()
-        found = _smallest(scores.masked_fill(rows < 0, NO_SCORE), k)
+        step = per_block(4 * candidates * dimensions, self.fetch_bytes)
+        buffer = queries.new_empty(min(step, len(queries)) * candidates, dimensions)
+        for part, wanted in zip(queries.split(step), rows.split(step), strict=True):
+            into = buffer[: wanted.numel()]
+            fetched = torch.index_select(self.table.rows, 0, wanted.clamp_min(0).flatten(), out=into)
+            differences = fetched.view(-1, candidates, dimensions).sub_(part[:, None])
+            scores = torch.linalg.vector_norm(differences, dim=-1).square()
+            yield Measured(part, differences, scores.masked_fill(wanted < 0, NO_SCORE))
+
+
+class Search:
+    """An index on a device, with the way to search it that suits the two."""
+
+    def __init__(self, index: StoredIndex, device: torch.device) -> None:
+        self.lists = Lists(index, device)
+        self.candidates = choose(self.lists, device.type)
+
+    def nearest(self, queries: Tensor, k: int) -> Found:
+        """queries [Q, D] float32 → the k nearest rows by squared distance."""
+        parts = [self._nearest(part, k) for part in self._blocks(queries, k)]
+        return Found(*map(torch.cat, zip(*parts, strict=True)))
+
+    def measured(self, queries: Tensor, k: int) -> Iterator[Measured]:
+        """queries [Q, D] → blocks in order, whose candidates hold the k nearest."""
+        for part in self._blocks(queries, k):
+            yield from self.lists.measured(part, self.candidates(part, k))
+
+    def _nearest(self, queries: Tensor, k: int) -> Found:
+        rows = self.candidates(queries, k)
+        scores = torch.cat([block.scores for block in self.lists.measured(queries, rows)])  # [Q, C]
+        found = smallest(scores, k)
         return _filled(Found(found.scores, rows.gather(1, found.rows)), k)
 
+    def _blocks(self, queries: Tensor, k: int) -> tuple[Tensor, ...]:
+        """Queries in blocks whose candidates (rows and scores) fit."""
+        return queries.split(per_block(12 * self.candidates.width(k), self.lists.block_bytes))
 
-def choose(index: StoredIndex, device: torch.device) -> tuple[Lists, Neighbours]:
-    """The index on the device, and the way to search it there."""
-    lists = Lists(index, device)
+
+def choose(lists: Lists, kind: str) -> Candidates:
+    """The way to search on a device of this kind."""
     if lists.searches_all:
-        return lists, AllRows(lists)
-    if device.type == "cpu":
-        return lists, SortedLists(lists)
+        return AllRows(lists)
+    if kind == "cpu":
+        return SortedLists(lists)
     fetched = lists.longest * lists.nprobe
-    return lists, PaddedLists(lists) if fetched * FETCH_COST_ROWS < len(lists.table.rows) else AllRows(lists)
+    return PaddedLists(lists) if fetched * FETCH_COST_ROWS < len(lists.table.rows) else AllRows(lists)
 
 
 class AllRows:
@@ -130,9 +174,13 @@ class AllRows:
         numbers = torch.arange(len(lists.sizes), device=lists.sizes.device)
         self._list_of_row = numbers.repeat_interleave(lists.sizes, output_size=len(lists.table.rows))
 
-    def __call__(self, queries: Tensor, k: int) -> Found:
-        """queries [Q, D] → the k nearest."""
-        return self._lists.measure(queries, self._lists.rank(queries, k + SPARE, self._hiding), k)
+    def width(self, k: int) -> int:
+        """The best ranked."""
+        return k + SPARE
+
+    def __call__(self, queries: Tensor, k: int) -> Tensor:
+        """queries [Q, D] → rows [Q, C]."""
+        return self._lists.rank(queries, self.width(k), self._hiding)
 
     def _hiding(self, queries: Tensor) -> Hide | None:
         """What hides the rows that these queries' probes do not reach; None where they reach all."""
@@ -145,22 +193,22 @@ class AllRows:
 
 
 class PaddedLists:
-    """Fetches the probed lists of each query, filled up to the longest, and measures all of them directly."""
+    """Names all rows of each query's lists, each list filled up to the longest."""
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
         self._places = torch.arange(lists.longest, device=lists.sizes.device)
 
-    def __call__(self, queries: Tensor, k: int) -> Found:
-        """queries [Q, D] → the k nearest."""
-        fetched_bytes = 4 * self._lists.nprobe * self._lists.longest * queries.shape[1]
-        return _in_blocks(queries, fetched_bytes, lambda part: self._nearest(part, k))
+    def width(self, k: int) -> int:
+        """Every row that a probe can reach."""
+        return self._lists.nprobe * self._lists.longest
 
-    def _nearest(self, queries: Tensor, k: int) -> Found:
-        probed = self._lists.probe(queries)  # [b, P]
-        inside = self._places < self._lists.sizes[probed][..., None]  # [b, P, longest]
+    def __call__(self, queries: Tensor, k: int) -> Tensor:
+        """queries [Q, D] → rows [Q, C]."""
+        probed = self._lists.probe(queries)  # [Q, P]
+        inside = self._places < self._lists.sizes[probed][..., None]  # [Q, P, longest]
         rows = self._lists.starts[probed][..., None] + self._places
-        return self._lists.measure(queries, torch.where(inside, rows, NO_ROW).flatten(1), k)
+        return torch.where(inside, rows, NO_ROW).flatten(1)
 
 
 class SortedLists:
@@ -168,70 +216,62 @@ class SortedLists:
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
-        sizes = lists.sizes.tolist()
-        self._columns = [rows.T for rows in lists.table.rows.split(sizes)]
-        self._norms = lists.table.norms.split(sizes)
+        self._columns = [rows.T for rows in lists.table.rows.split(lists.sizes.tolist())]
 
-    def __call__(self, queries: Tensor, k: int) -> Found:
-        """queries [Q, D] → the k nearest."""
-        keep, probed = k + SPARE, self._lists.probe(queries)  # [Q, P]
+    def width(self, k: int) -> int:
+        """The best ranked."""
+        return k + SPARE
+
+    def __call__(self, queries: Tensor, k: int) -> Tensor:
+        """queries [Q, D] → rows [Q, C]."""
+        keep, probed = self.width(k), self._lists.probe(queries)  # [Q, P]
         numbers, order = probed.flatten().sort(stable=True)  # [Q·P]
-        scores, rows = torch.empty(len(order), keep), torch.empty(len(order), keep, dtype=torch.long)
-        for part in _blocks(len(order), 4 * self._lists.longest, self._lists.block_bytes):
-            pairs = order[part]
-            scores[pairs], rows[pairs] = self._nearest(queries[pairs // self._lists.nprobe], numbers[part], keep)
-        scores, rows = scores.view(len(queries), -1), rows.view(len(queries), -1)  # [Q, P·keep]
-        return self._lists.measure(queries, rows.gather(1, _smallest(scores, keep).rows), k)
+        ranks, rows = torch.empty(len(order), keep), torch.empty(len(order), keep, dtype=torch.long)
+        step = per_block(4 * self._lists.longest, self._lists.block_bytes)
+        for pairs, lists in zip(order.split(step), numbers.split(step), strict=True):
+            ranks[pairs], rows[pairs] = self._best(queries[pairs // self._lists.nprobe], lists, keep)
+        ranks, rows = ranks.view(len(queries), -1), rows.view(len(queries), -1)  # [Q, P·C]
+        return rows if self._lists.nprobe == 1 else rows.gather(1, smallest(ranks, keep).rows)
 
-    def _nearest(self, queries: Tensor, numbers: Tensor, keep: int) -> Found:
-        """queries [b, D], each with the number of its list [b] in rising order → [b, keep] of them."""
-        used, counts = torch.unique_consecutive(numbers, return_counts=True)
-        ranks = torch.full((len(queries), int(self._lists.sizes[used].max())), NO_SCORE)
-        counts = counts.tolist()
-        for number, group, out in zip(used.tolist(), queries.split(counts), ranks.split(counts), strict=True):
-            norms = self._norms[number]
-            torch.addmm(norms, group, self._columns[number], alpha=-2, out=out[:, : len(norms)])
-        found = _smallest(ranks, keep)
+    def _best(self, queries: Tensor, numbers: Tensor, keep: int) -> Found:
+        """queries [b, D], each with the number of its list [b] in rising order → ranks and rows [b, keep]."""
+        used, counts = (column.tolist() for column in torch.unique_consecutive(numbers, return_counts=True))
+        longest = max((self._columns[number].shape[1] for number in used), default=0)
+        ranks = self._padded_norms(numbers, longest)
+        for number, group, out in zip(used, queries.split(counts), ranks.split(counts), strict=True):
+            columns = self._columns[number]  # [D, n]
+            out[:, : columns.shape[1]].addmm_(group, columns, alpha=-2)
+        found = smallest(ranks, keep)
         return _filled(_without_hidden(found.scores, found.rows + self._lists.starts[numbers][:, None]), keep)
 
-
-def _blocks(count: int, item_bytes: int, budget_bytes: int) -> Iterator[slice]:
-    """Slices that cover `count` items, each of as many as the budget allows."""
-    step = max(1, budget_bytes // max(1, item_bytes))
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
-
-
-def _in_blocks(queries: Tensor, query_bytes: int, search: Callable[[Tensor], Found]) -> Found:
-    """One search over all queries, a block at a time."""
-    budget = BLOCK_BYTES.get(queries.device.type, BLOCK_BYTES["cpu"])
-    parts = [search(queries[part]) for part in _blocks(len(queries), query_bytes, budget)]
-    return parts[0] if len(parts) == 1 else Found(*map(torch.cat, zip(*parts, strict=True)))
+    def _padded_norms(self, numbers: Tensor, longest: int) -> Tensor:
+        """numbers of lists [b] → ‖y‖² of their rows [b, longest], NO_SCORE beyond a list's end."""
+        sizes, starts = self._lists.sizes[numbers][:, None], self._lists.starts[numbers][:, None]
+        places = torch.arange(longest)
+        norms = self._lists.table.norms
+        return torch.where(places < sizes, norms[(starts + places).clamp_max(len(norms) - 1)], NO_SCORE)
 
 
-def _hiding_none(_: Tensor) -> None:
-    """Every row counts."""
+def per_block(item_bytes: int, budget_bytes: int) -> int:
+    """How many items are done at once: as many as the budget allows, and at least one."""
+    return max(1, budget_bytes // max(1, item_bytes))
 
 
-def _ranked(queries: Tensor, table: Table, keep: int, hiding: Hiding = _hiding_none) -> Tensor:
-    """queries [Q, D] → the best ranked rows [Q, keep]."""
-    query_bytes = 4 * min(BLOCK_ROWS, len(table.rows))
-    return _in_blocks(queries, query_bytes, lambda part: _scan(part, table, keep, hiding(part))).rows
-
-
-def _scan(queries: Tensor, table: Table, keep: int, hide: Hide | None = None) -> Found:
-    """queries [b, D] → ranks and rows [b, keep] of the best of all rows that are not hidden."""
+def _best_rows(queries: Tensor, table: Table, keep: int, hide: Hide | None) -> Tensor:
+    """queries [b, D] → the best ranked rows [b, keep] that are not hidden."""
     best = None
-    for part in _blocks(len(table.rows), 1, BLOCK_ROWS):
+    for start in range(0, len(table.rows), BLOCK_ROWS):
+        part = slice(start, min(start + BLOCK_ROWS, len(table.rows)))
         ranks = table.ranks(queries, part)
-        found = _smallest(ranks if hide is None else hide(ranks, part), keep)
-        found = _without_hidden(found.scores, found.rows + part.start)
+        found = smallest(ranks if hide is None else hide(ranks, part), keep)
+        found = _without_hidden(found.scores, found.rows + start)
         best = found if best is None else _best_of_both(best, found, keep)
-    return _filled(best, keep)
+    return _filled(best, keep).rows
 
 
 def _best_of_both(one: Found, other: Found, keep: int) -> Found:
     scores, rows = torch.cat([one.scores, other.scores], 1), torch.cat([one.rows, other.rows], 1)
-    found = _smallest(scores, keep)
+    found = smallest(scores, keep)
     return Found(found.scores, rows.gather(1, found.rows))
 
 
@@ -245,7 +285,7 @@ def _filled(found: Found, k: int) -> Found:
     return Found(F.pad(found.scores, missing, value=NO_SCORE), F.pad(found.rows, missing, value=NO_ROW))
 
 
-def _smallest(values: Tensor, keep: int) -> Found:
+def smallest(values: Tensor, keep: int) -> Found:
     """values [Q, n] → the smallest and their columns [Q, min(keep, n)], rising."""
     if keep == 1 and values.shape[1]:
         return Found(*values.min(1, keepdim=True))

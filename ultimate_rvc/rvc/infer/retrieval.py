@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ultimate_rvc.errors import IndexFileError
 from ultimate_rvc.rvc.infer.faiss_file import StoredIndex, parse_index, read_index
-from ultimate_rvc.rvc.infer.neighbours import NO_ROW, Found, choose
+from ultimate_rvc.rvc.infer.neighbours import NO_ROW, NO_SCORE, Found, Measured, Search, smallest
 
 if TYPE_CHECKING:
     import faiss
@@ -43,7 +43,7 @@ class IndexRetriever:
     def __init__(self, index: StoredIndex, device: torch.device | str, *, exact: bool = False) -> None:
         self.device = torch.device(device)
         self._ids = torch.from_numpy(index.ids).to(self.device)
-        self._lists, self._neighbours = choose(index.flattened() if exact else index, self.device)
+        self._search = Search(index.flattened() if exact else index, self.device)
 
     @property
     def ntotal(self) -> int:
@@ -53,12 +53,12 @@ class IndexRetriever:
     @property
     def d(self) -> int:
         """D, the dimensions of a vector."""
-        return self._lists.table.rows.shape[1]
+        return self._search.lists.table.rows.shape[1]
 
     @property
     def is_finite(self) -> bool:
         """Whether every stored number is one; waits for the device."""
-        tables = self._lists.table, self._lists.centroids
+        tables = self._search.lists.table, self._search.lists.centroids
         return all(bool(torch.isfinite(table.norms).all()) for table in tables)
 
     @torch.no_grad()
@@ -66,8 +66,7 @@ class IndexRetriever:
         """features [B, L, D] → [B, L, D], in their dtype."""
         queries = features.reshape(-1, self.d).float()
         with full_precision(self.device):
-            found = self._neighbours(queries, NEIGHBOURS)
-            mixed = mix(queries, self._lists.table.rows, found)
+            mixed = torch.cat([mix(block) for block in self._search.measured(queries, NEIGHBOURS)])
         return mixed.view(features.shape).to(features.dtype)
 
     @torch.no_grad()
@@ -78,18 +77,18 @@ class IndexRetriever:
         """
         wanted = torch.as_tensor(queries, dtype=torch.float32, device=self.device)
         with full_precision(self.device):
-            found = self._neighbours(wanted, k)
+            found = self._search.nearest(wanted, k)
         ids = self._ids[found.rows.clamp_min(0)].masked_fill(found.rows < 0, NO_ROW)
         return (found.scores, ids) if isinstance(queries, Tensor) else (found.scores.cpu().numpy(), ids.cpu().numpy())
 
     def reconstruct_n(self, first: int, count: int) -> np.ndarray:
-        """The vectors with the ids first … first + count - 1, [count, D] float32. Raises IndexFileError without them."""
+        """The vectors with the ids first … first + count - 1, [count, D]; IndexFileError without them."""
         order = torch.argsort(self._ids)
         places = torch.searchsorted(self._ids[order], torch.arange(first, first + count, device=self.device))
         rows = order[places.clamp_max(self.ntotal - 1)]
         if not torch.equal(self._ids[rows], torch.arange(first, first + count, device=self.device)):
             raise IndexFileError(f"the index has no vectors for all ids from {first} to {first + count - 1}")
-        return self._lists.table.rows[rows].cpu().numpy()
+        return self._search.lists.table.rows[rows].cpu().numpy()
 
 
 class FaissRetriever:
@@ -101,13 +100,16 @@ class FaissRetriever:
         read_index(path, dimensions=dimensions)  # the same errors as on the device
         self._index = faiss.read_index(os.fspath(path))
         self._vectors = torch.from_numpy(self._index.reconstruct_n(0, self._index.ntotal))
+        self.ntotal, self.d = self._index.ntotal, self._index.d
+        self.search, self.reconstruct_n = self._index.search, self._index.reconstruct_n
 
     @torch.no_grad()
     def __call__(self, features: Tensor) -> Tensor:
         """features [B, L, D] → [B, L, D], in their dtype and on their device."""
         queries = features.reshape(-1, features.shape[-1]).float().cpu()
         found = Found(*map(torch.from_numpy, self._index.search(queries.numpy(), k=NEIGHBOURS)))
-        return mix(queries, self._vectors, found).view(features.shape).to(features)
+        differences = self._vectors[found.rows.clamp_min(0)] - queries[:, None]  # [Q, k, D]
+        return mix(Measured(queries, differences, found.scores)).view(features.shape).to(features)
 
 
 def load_index(
@@ -136,30 +138,26 @@ def _loaded(stored: StoredIndex, name: str, device: torch.device | str, exact: b
     return retriever
 
 
-def mix(queries: Tensor, vectors: Tensor, found: Found) -> Tensor:
-    """queries [Q, D], stored vectors [N, D] and what was found [Q, k] → weighted means [Q, D]."""
-    there = found.rows >= 0
-    weights = weights_of(found.scores) * there
+def mix(block: Measured) -> Tensor:
+    """Queries with measured candidates → weighted means of the nearest [b, D].
+
+    Written as the query plus weighted differences, so that the vectors fetched for measuring are used where they lie.
+    """
+    found = smallest(block.scores, NEIGHBOURS)
+    weights = weights_of(found.scores)
     share = weights / weights.sum(1, keepdim=True).clamp_min(1)
-    mixed = weighted_sum(vectors, found.rows.clamp_min(0), share)
-    return torch.where(there[:, :1], mixed, queries)
+    shares = torch.zeros_like(block.scores).scatter_(1, found.rows, share)  # [b, C]
+    return block.queries + torch.bmm(shares[:, None], block.differences)[:, 0]
 
 
 def weights_of(scores: Tensor) -> Tensor:
-    """Rising scores [Q, k] → (1/score)² over its largest, so that nothing overflows; 1 for each score of 0."""
+    """Rising scores [b, k] → (1/score)² over its largest, so that nothing overflows.
+
+    1 for every score of 0, and 0 where there is no neighbour.
+    """
     nearest = scores[:, :1]
-    return torch.where(scores <= nearest, 1.0, nearest / scores).square()
-
-
-def weighted_sum(vectors: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-    """Σ weights[q, i] · vectors[rows[q, i]] → [Q, D]."""
-    if vectors.device.type != "mps":
-        return torch.nn.functional.embedding_bag(rows, vectors, per_sample_weights=weights, mode="sum")
-    # embedding_bag is missing on MPS in older releases of torch.
-    total = torch.zeros(len(rows), vectors.shape[1], device=vectors.device)
-    for place in range(rows.shape[1]):
-        total.addcmul_(vectors[rows[:, place]], weights[:, place, None])
-    return total
+    ratio = torch.where(scores <= nearest, 1.0, nearest / scores)
+    return ratio.square().masked_fill(scores >= NO_SCORE, 0)
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:

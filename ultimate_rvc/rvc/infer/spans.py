@@ -9,6 +9,7 @@ notes; `QuietCuts` looks for the least energy, and `UpstreamCuts` keeps the othe
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -155,7 +156,7 @@ def _calmest(padded: np.ndarray, first: int, last: int) -> int:
 def divide(cuts: Sequence[int], total_frames: int) -> list[Span]:
     """The spans between the cuts: they tile the signal."""
     borders = [0, *cuts, total_frames]
-    return [Span(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return [Span(a, b) for a, b in pairwise(borders)]
 
 
 def plan(cuts: Sequence[int], total_frames: int, pad_frames: int) -> list[Window]:
