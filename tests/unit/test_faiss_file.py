@@ -140,5 +140,5 @@ def test_the_wrong_dimension_names_both(tmp_path):
 
 
 def test_a_missing_file_is_an_index_error(tmp_path):
-    with pytest.raises(IndexFileError, match="nothing.index"):
+    with pytest.raises(IndexFileError, match=r"nothing\.index"):
         read_index(tmp_path / "nothing.index")

@@ -230,7 +230,7 @@ class SortedLists:
         step = per_block(4 * self._lists.longest, self._lists.block_bytes)
         for pairs, lists in zip(order.split(step), numbers.split(step), strict=True):
             ranks[pairs], rows[pairs] = self._best(queries[pairs // self._lists.nprobe], lists, keep)
-        ranks, rows = ranks.view(len(queries), -1), rows.view(len(queries), -1)  # [Q, P·C]
+        ranks, rows = (column.view(len(queries), self._lists.nprobe * keep) for column in (ranks, rows))
         return rows if self._lists.nprobe == 1 else rows.gather(1, smallest(ranks, keep).rows)
 
     def _best(self, queries: Tensor, numbers: Tensor, keep: int) -> Found:
