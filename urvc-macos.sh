@@ -164,7 +164,7 @@ install_base() {
   say "1/3 a virtual environment in $VENV"
   make_venv
   rm -f "$STATE/base" "$STATE/test"
-  say "2/3 PyTorch (200 MB to 3 GB, kept in the cache of $(installer))"
+  say "2/3 PyTorch (200 MB without an NVIDIA GPU, 3 GB with one)"
   install_torch
   say "3/3 the package and its dependencies"
   install_tree ''
@@ -218,7 +218,7 @@ make_venv_with_pip() {
 # Sets PYTHON to the first interpreter that fits; empty where uv is to bring one.
 find_python() {
   local name about seen=''
-  for name in python3 python3.1{2,3,1} {/opt/homebrew,/usr/local}/bin/python3.1{2,3,1}; do
+  for name in python3 python3.12 python3.13 python3.11; do
     about=$("$name" -c 'import platform as p; print(p.python_version(), p.machine())' 2>/dev/null) || continue
     PYTHON=$name
     ! python_fits "$about" || return 0
