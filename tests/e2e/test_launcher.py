@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from tiny.launchers import APPLE, BROKEN_DRIVER, INTEL_MAC, NVIDIA, PLAIN, ROSETTA, TREE, Machine, Workplace
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the launcher is a bash script")

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TREE = Path(__file__).parents[2]
-TOOLS = ["basename", "bash", "cat", "chmod", "cksum", "cp", "dirname", "env", "grep", "mkdir", "paste", "ps", "readlink", "rm", "sed", "sleep", "tr"]
+TOOLS = [
+    *("basename", "bash", "cat", "chmod", "cksum", "cp", "dirname", "env", "grep"),
+    *("mkdir", "paste", "ps", "readlink", "rm", "sed", "sleep", "tr"),
+]
 BETWEEN = "\x1f"
 
 RECORD = r"""#!/usr/bin/env bash
