@@ -5,7 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +21,10 @@ from ultimate_rvc.options import AUDIO_FORMATS
 COVER = ["generate", "song-cover"]
 # Encoders of lossy formats may add a block of padding at either end.
 DURATION_TOLERANCE_S = 0.1
-LONG_SONG_S = 60
+LONG_SONG_S = 20
 MUCH_S = 120
 # Less than the converted song, more than the probe that is written first.
 FULL_BYTES = 128 * 1024
-
-
-@pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    folder = tmp_path_factory.mktemp("home")
-    return folder, homes.furnish(folder)
-
-
-@pytest.fixture
-def home(
-    furnished: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """The furnished home with an audio folder of the test's own."""
-    folder, variables = furnished
-    for name in [name for name in os.environ if name.startswith(("RVC_", "URVC_"))]:
-        monkeypatch.delenv(name)
-    for name, value in {**variables, "URVC_AUDIO_DIR": str(tmp_path / "audio")}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("RVC_DEVICE", "cpu")
-    monkeypatch.chdir(folder)
-    yield tmp_path
 
 
 def _sing(*words: str) -> int:

@@ -67,9 +67,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_wrong_command_line_is_one_line_with_a_hint(
-    words: list[str], expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("URVC_CONFIG", raising=False)
     assert main(words) == 2
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
@@ -108,8 +107,6 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture
 def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("URVC_CONSOLE_LOG_LEVEL", "URVC_FILE_LOG_LEVEL", "URVC_NO_LOGGING"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("URVC_LOGS_DIR", str(tmp_path / "logs"))
     return tmp_path / "logs"
 

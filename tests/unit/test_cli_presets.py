@@ -41,10 +41,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked = Asked()
     monkeypatch.setattr("ultimate_rvc.covers.cover.make_cover", asked.make_cover)
     monkeypatch.setattr("ultimate_rvc.rvc.infer.infer.VoiceConverter", asked.voice_converter)
-    for name, value in (("CONFIG_DIR", str(tmp_path)), ("NO_LOGGING", "1"), ("CONFIG", "")):
+    for name, value in (("CONFIG_DIR", str(tmp_path)), ("NO_LOGGING", "1")):
         monkeypatch.setenv(f"URVC_{name}", value)
-    for name in ("BATCH_SIZE", "USE_FP16"):
-        monkeypatch.delenv(f"RVC_{name}", raising=False)
     monkeypatch.setenv("RVC_DEVICE", "cpu")
     (tmp_path / "mine.yaml").write_text(PRESET)
     return asked
