@@ -40,9 +40,7 @@ def _apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> N
 
     preset = load_preset(name) if name else preset_from_env()
     ctx.ensure_object(Session).preset = preset
-    # These are resolved later, because RVC_* variables go before the preset.
-    late = {spec.name for spec in fields(OptimizationConfig)}
-    ctx.default_map = {name: value for name, value in preset.items() if name not in late}
+    ctx.default_map = dict(preset)
 
 
 debug_option = click.option(
@@ -82,7 +80,8 @@ def run(ctx: click.Context, work: Callable[["OpenConverter", OnProgress], Any], 
 
 def converter_for(ctx: click.Context) -> "OpenConverter":
     """Opens the engine with the options in force: argument, RVC_* variable, preset, the device's default."""
-    names = {spec.name for spec in fields(OptimizationConfig)} & set(ctx.params)
+    names = [spec.name for spec in fields(OptimizationConfig)]
+    # The rest of them may hold the preset's values, which RVC_* variables go before.
     arguments = {name: ctx.params[name] for name in names if was_given(ctx, name)}
     preset = ctx.ensure_object(Session).preset
 
