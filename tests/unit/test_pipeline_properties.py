@@ -12,6 +12,7 @@ from tiny.foreign import Frames, Repeat, Tone
 from tiny.sounds import tone, voice_like
 from tiny.voices import write_voice
 
+from ultimate_rvc.errors import ModelError
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.progress import silent
 from ultimate_rvc.rvc.embed.hubert import load_encoder
@@ -169,8 +170,21 @@ def test_spans_of_a_real_voice_join_without_a_step(studio):
 def test_progress_counts_the_spans(studio):
     seen = []
     studio.run(voice_like(8.0, RATE_HZ), on_progress=seen.append)
-    assert len(seen) > 1
-    assert [p.done for p in seen] == list(range(1, seen[-1].total + 1))
+    spans = [p for p in seen if p.stage == "convert"]
+    assert len(spans) > 2
+    assert [p.done for p in spans] == list(range(spans[-1].total + 1))
+
+
+def test_samples_that_are_not_numbers_are_an_error():
+    class Broken(Repeat):
+        def infer(self, feats, *rest):
+            return (torch.full((1, 1, feats.shape[1] * 160), torch.nan),)
+
+    wav = voice_like(1.0, RATE_HZ)
+    with pytest.raises(ModelError, match="not numbers"):
+        Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu")).pipeline(
+            Frames(), Broken(), 0, wav, 0, "swift", "", 0.0, False, 1.0, "v2", 0.5
+        )
 
 
 def test_another_speaker_sounds_different(studio):

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultimate_rvc.errors import ModelError
 from ultimate_rvc.options import OptimizationConfig, SpanOptions
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.rvc import pitch as pitches
@@ -90,7 +91,7 @@ class Pipeline:
         model: a HuBERT whose call gives ["last_hidden_state"] (and final_proj for v1). net_g: a generator with
         infer(feats, lengths, pitch, pitchf, sid). pitch: shift in semitones. file_index: a FAISS file or "".
         f0_methods or several f0_method: their median. hop_length is taken and has no effect: f0 comes every 10 ms.
-        Raises errors of ultimate_rvc.errors; the audio is not changed.
+        Raises errors of ultimate_rvc.errors, ModelError for samples that are not numbers; the audio is not changed.
         """
         stage = self.profiler.stage
         with torch.inference_mode():
@@ -101,6 +102,7 @@ class Pipeline:
                 line = self.rules.lay_out(wav)
             coarse = f0 = None
             if pitch_guidance:
+                on_progress(Progress("find pitch", 0, 1))
                 with stage("pitch"):
                     coarse, f0 = self.get_f0(
                         line.padded,
@@ -113,6 +115,7 @@ class Pipeline:
                         proposed_pitch_threshold,
                         f0_file=f0_file,
                     )  # [F]
+                on_progress(Progress("find pitch", 1, 1))
             index, big_npy = self._index_for(net_g, file_index if index_rate > 0 else "")
             arguments = (index, big_npy, index_rate, version, protect)
             pieces = self._convert_spans(model, net_g, sid, line, coarse, f0, arguments, seed, on_progress)
@@ -121,7 +124,7 @@ class Pipeline:
                 if volume_envelope != 1:
                     out = match_envelope(line.signal, SAMPLE_RATE_HZ, out, self.tgt_sr, volume_envelope)
                 out = limit_peak(self.rules.finish(line.signal, out), OUTPUT_PEAK)
-            return out.cpu().numpy()
+            return _finite(out.cpu().numpy())
 
     def get_f0(
         self,
@@ -222,6 +225,7 @@ class Pipeline:
         single = alone or self._overrides("_retrieve_speaker_embeddings")
         size = 1 if single else self.optimization.batch_size
         draw = self.rules.noise(seed, f0)
+        tell(Progress("convert", 0, line.spans))
         for batch in line.batches(size):
             with self.profiler.stage("gather"):
                 wav, p, pf = batch.samples(), batch.frames(coarse), batch.frames(f0)
@@ -266,6 +270,13 @@ class Pipeline:
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.float16, enabled=self.optimization.use_fp16)
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    """The samples; what is not a number is never handed on as sound."""
+    if not np.isfinite(samples).all():
+        raise ModelError("the voice gave samples that are not numbers; try RVC_USE_FP16=0, else the voice is damaged")
+    return samples
 
 
 def _to_pitch_frames(features: Tensor, frames: int) -> Tensor:
