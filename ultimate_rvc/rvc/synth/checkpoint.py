@@ -297,8 +297,11 @@ def _read_pickle(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise _refusal(path, str(error)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (RuntimeError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read as a voice ({_first_line(error)}); download it again") from error
+    except (EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # What the unpickler stumbles over in a file that is no pickle; its words would help nobody.
+        raise CheckpointError(f"{path} is damaged, or no voice at all; download it again") from error
 
 
 def _refusal(path: Path, reason: str) -> CheckpointError | UnsafePickleError:
