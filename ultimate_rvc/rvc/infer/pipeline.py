@@ -12,6 +12,7 @@ B spans · T samples · L content frames (50/s) · F pitch frames (100/s) · D 7
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -268,8 +269,9 @@ class Pipeline:
     def _speaker(self, sid: Any, batch: int) -> Tensor:
         return torch.as_tensor(sid, device=self.device).long().reshape(-1).expand(batch)
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.float16, enabled=self.optimization.use_fp16)
+    def _precision(self) -> AbstractContextManager:
+        half = self.optimization.use_fp16
+        return torch.autocast(self.device.type, dtype=torch.float16) if half else nullcontext()
 
 
 def _finite(samples: np.ndarray) -> np.ndarray:

@@ -1,0 +1,110 @@
+"""Nothing leaves the device between upload and download, and nothing there is float64, for every kind of voice.
+
+The device is `meta`: its tensors have shapes and no numbers, so whatever would have to look at one (`.item()`,
+`.tolist()`, a boolean index, a copy to the host) raises. The one download at the end is counted.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from tiny.encoders import write_encoder
+from tiny.indexes import clustered, ivf_index, write_index
+from tiny.sounds import voice_like
+from tiny.voices import write_voice
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ultimate_rvc.options import OptimizationConfig
+from ultimate_rvc.rvc.embed.hubert import load_encoder
+from ultimate_rvc.rvc.infer import retrieval, spans
+from ultimate_rvc.rvc.infer.faiss_file import read_index
+from ultimate_rvc.rvc.infer.pipeline import Pipeline
+from ultimate_rvc.rvc.infer.rules import OwnRules
+from ultimate_rvc.rvc.infer.shelf import Shelf
+from ultimate_rvc.rvc.synth.noise import GlobalNoise
+from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
+
+META, CPU = torch.device("meta"), torch.device("cpu")
+RATE_HZ = 16_000
+VOICES = (
+    {"version": "v1", "pitch": True},
+    {"version": "v2", "pitch": True},
+    {"version": "v2", "pitch": True, "vocoder": "MRF HiFi-GAN"},
+    {"version": "v2", "pitch": True, "vocoder": "RefineGAN"},
+    {"version": "v1", "pitch": False},
+    {"version": "v2", "pitch": False, "rate": 32_000},
+)
+
+
+@dataclass
+class Config:
+    x_pad: int = 1
+    x_query: int = 1
+    x_center: int = 2
+    x_max: int = 3
+    device: str = "meta"
+
+
+class NoDoubles(TorchDispatchMode):
+    """MPS has no float64."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, (tuple, list)) else [out]:
+            on_device = isinstance(tensor, torch.Tensor) and tensor.device == META
+            assert not (on_device and tensor.dtype == torch.float64), function
+        return out
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return load_encoder(write_encoder(tmp_path_factory.mktemp("encoder")), CPU)
+
+
+@pytest.fixture
+def device_without_numbers(monkeypatch):
+    """What a real device has and `meta` has not: seeded draws. Returns the downloads; the cuts' own is not one."""
+    downloads = []
+    monkeypatch.setattr(OwnRules, "noise", lambda *_: lambda starts: GlobalNoise())
+    monkeypatch.setattr(spans.QuietCuts, "cut_points", lambda *_: [200, 420])
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda t: downloads.append(t.shape) or torch.zeros(t.shape))
+    return downloads
+
+
+@pytest.mark.parametrize("kind", VOICES, ids=lambda kind: "-".join(map(str, kind.values())))
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_line_stays_on_the_device(kind, batch, encoder, device_without_numbers, tmp_path):
+    voice = load_synthesizer(write_voice(tmp_path, **kind), CPU).to(META)
+    shelf = Shelf()
+    shelf.get("pitch", ("rmvpe", "meta"), lambda: lambda wav: torch.zeros(len(wav) // 160, device=wav.device))
+    options = OptimizationConfig(device="meta", batch_size=batch)
+    pipeline = Pipeline(voice.sample_rate_hz, Config(), options, shelf=shelf)
+    width = voice.feature_channels
+    file = read_index(write_index(ivf_index(clustered(200, width), 4), tmp_path / "small.index"))
+    pipeline.open_index = lambda *_: retrieval.IndexRetriever(file, META)
+    wav = voice_like(6.0, RATE_HZ)
+    with NoDoubles():
+        out = pipeline.pipeline(
+            copy.deepcopy(encoder).to(META), voice, 0, wav, 12, "rmvpe", "small.index", 0.5, kind["pitch"], 0.5,
+            kind["version"], 0.33, f0_autotune=True,
+        )  # fmt: skip
+    assert device_without_numbers == [out.shape]
+    assert isinstance(out, np.ndarray) and len(out) == 6 * voice.sample_rate_hz
+
+
+def test_the_check_notices_a_look_at_a_number(encoder, device_without_numbers, tmp_path):
+    class Looking(Pipeline):
+        def _retrieve_speaker_embeddings(self, feats, *rest):
+            assert feats.mean().item() is not None
+            return feats
+
+    voice = load_synthesizer(write_voice(tmp_path, pitch=False), CPU).to(META)
+    pipeline = Looking(voice.sample_rate_hz, Config(), OptimizationConfig(device="meta"))
+    pipeline._index_for = lambda *_: (object(), None)
+    with pytest.raises(RuntimeError, match="meta"):
+        pipeline.pipeline(
+            copy.deepcopy(encoder).to(META), voice, 0, voice_like(1.0, RATE_HZ), 0, "rmvpe", "x", 0.5, False, 1.0,
+            "v2", 0.33,
+        )  # fmt: skip
