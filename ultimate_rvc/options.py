@@ -61,7 +61,7 @@ def check(spec: Field, value: Any) -> None:
     for item in value if isinstance(value, tuple) else (value,):
         if choices is not None and item not in choices:
             raise OptionError(f"{spec.name} is {item!r}; choose from {', '.join(map(str, choices))}")
-        if low is not None and not low <= item or high is not None and not item <= high:
+        if (low is not None and not low <= item) or (high is not None and not item <= high):
             raise OptionError(f"{spec.name} is {item}; it must lie between {_bound(low)} and {_bound(high)}")
 
 
@@ -127,6 +127,15 @@ class VoiceOptions(Checked):
     clean_strength: float = knob(0.7, "How strongly noise is reduced, from 0 to 1.", low=0, high=1)
     sid: int = knob(0, "The speaker, for voices that hold several.", low=0)
     seed: int = knob(0, "The seed of the synthesizer's noise; the same seed gives the same samples.", low=0)
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """Everything that shapes one conversion."""
+
+    pitch: PitchOptions = field(default_factory=PitchOptions)
+    embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
+    voice: VoiceOptions = field(default_factory=VoiceOptions)
 
 
 @dataclass(frozen=True)

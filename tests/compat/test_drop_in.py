@@ -1,13 +1,13 @@
 """What people's own code relies on: names, order of arguments, defaults, foreign models and overridden methods."""
 
 import inspect
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
 from tiny.foreign import Frames, Repeat
+from tiny.lines import LineConfig
 from tiny.sounds import voice_like, write
 from tiny.voices import write_voice
 
@@ -22,15 +22,6 @@ from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 CPU = torch.device("cpu")
 RATE_HZ = 16_000
-
-
-@dataclass
-class Config:
-    x_pad: int = 1
-    x_query: int = 1
-    x_center: int = 2
-    x_max: int = 3
-    device: str = "cpu"
 
 
 def names(function) -> list[str]:
@@ -90,8 +81,8 @@ def run(pipeline: Pipeline, wav: np.ndarray) -> np.ndarray:
 
 def test_an_overridden_voice_conversion_is_called_with_arrays():
     wav = 0.5 * voice_like(5.0, RATE_HZ)
-    plain = run(Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu")), wav)
-    doubled = run(Doubled(RATE_HZ, Config(), OptimizationConfig(device="cpu", batch_size=2)), wav)
+    plain = run(Pipeline(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu")), wav)
+    doubled = run(Doubled(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu", batch_size=2)), wav)
     assert np.array_equal(doubled, 2 * plain)
 
 
@@ -107,7 +98,7 @@ class Marked(Pipeline):
 
 def test_an_overridden_retrieval_meets_an_index_that_it_knows(tmp_path):
     path = small_index(tmp_path, 320)
-    pipeline = Marked(RATE_HZ, Config(), OptimizationConfig(device="cpu"))
+    pipeline = Marked(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu"))
     wav = voice_like(1.0, RATE_HZ)
     out = pipeline.pipeline(Frames(), Repeat(), 0, wav, 0, "swift", path, 0.5, False, 1.0, "v2", 0.5)
     assert np.abs(out).max() == 0.25
@@ -129,7 +120,7 @@ def test_a_live_faiss_index_with_its_vectors_is_taken(tmp_path):
     index = faiss.read_index(small_index(tmp_path, 320))
     vectors = index.reconstruct_n(0, index.ntotal)
     feats = torch.randn(1, 20, 320)
-    pipeline = Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu"))
+    pipeline = Pipeline(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu"))
     found = pipeline._retrieve_speaker_embeddings(feats, index, vectors, 0.75)
     scores, ids = index.search(feats[0].numpy(), 8)
     weights = (1 / scores) ** 2
@@ -138,7 +129,7 @@ def test_a_live_faiss_index_with_its_vectors_is_taken(tmp_path):
 
 
 def test_an_index_that_is_not_there_is_an_error():
-    pipeline = Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu"))
+    pipeline = Pipeline(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu"))
     wav = voice_like(1.0, RATE_HZ)
     with pytest.raises(IndexFileError, match=r"nowhere\.index"):
         pipeline.pipeline(Frames(), Repeat(), 0, wav, 0, "swift", "nowhere.index", 0.5, False, 1.0, "v2", 0.5)
@@ -147,7 +138,7 @@ def test_an_index_that_is_not_there_is_an_error():
 def test_voice_conversion_works_on_its_own(tmp_path):
     encoder = load_encoder(write_encoder(tmp_path / "encoder"), CPU)
     voice = load_synthesizer(write_voice(tmp_path, rate=32_000), CPU)
-    pipeline = Pipeline(32_000, Config(), OptimizationConfig(device="cpu"))
+    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu"))
     wav = voice_like(1.0, RATE_HZ)
     f0 = torch.full((1, 100), 220.0)
     sid = torch.zeros(1, dtype=torch.long)
@@ -160,7 +151,7 @@ def test_voice_conversion_works_on_its_own(tmp_path):
 
 
 def test_two_channels_are_averaged_as_upstream_does(tmp_path):
-    pipeline = Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu"))
+    pipeline = Pipeline(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu"))
     left, right = voice_like(1.0, RATE_HZ, seed=1), voice_like(1.0, RATE_HZ, seed=2)
     out = pipeline.voice_conversion(
         Frames(), Repeat(), 0, np.stack([left, right], 1), None, None, None, None, 0.0, "v2", 0.5

@@ -53,7 +53,7 @@ LINE_CASES = (
 
 @dataclass
 class LineConfig:
-    """Span lengths so short that a five-second signal is cut."""
+    """What a pipeline reads from its config, with spans so short that a five-second signal is cut."""
 
     x_pad: int = 1
     x_query: int = 1

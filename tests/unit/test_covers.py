@@ -14,12 +14,11 @@ from tiny import sounds
 from ultimate_rvc.audio.effects import pitch_shift, postprocess
 from ultimate_rvc.audio.file import Audio, load
 from ultimate_rvc.audio.mix import Stem, mix
-from ultimate_rvc.covers.conversion import Singing
 from ultimate_rvc.covers.cover import CoverRequest, make_cover
 from ultimate_rvc.covers.names import LONGEST_NAME_BYTES, cover_name, safe_name
 from ultimate_rvc.covers.track import TrackRequest, convert_track
 from ultimate_rvc.errors import AudioError, InputError, OptionError, OutputError, UrvcError, VoiceNotFound
-from ultimate_rvc.options import EffectOptions, MixOptions, PitchOptions
+from ultimate_rvc.options import ConversionOptions, EffectOptions, MixOptions, PitchOptions
 from ultimate_rvc.progress import Progress
 
 RATE_HZ = 40_000
@@ -93,7 +92,7 @@ def test_a_cover_is_converted_effected_and_saved_with_what_lies_between(home: Pa
 
 
 def test_instrumentals_are_shifted_by_semitones_and_mixed_at_their_gain(home: Path) -> None:
-    singing = Singing(PitchOptions(n_octaves=1, n_semitones=-2))
+    singing = ConversionOptions(PitchOptions(n_octaves=1, n_semitones=-2))
     music = home / "music.wav"
     request = _request(home, singing=singing, instrumentals=music, mix={"main_gain": -3, "inst_gain": -9})
     result = make_cover(request, Singer().open)
@@ -106,7 +105,7 @@ def test_instrumentals_are_shifted_by_semitones_and_mixed_at_their_gain(home: Pa
 
 
 def test_octaves_alone_leave_the_instrumentals_as_they_are(home: Path) -> None:
-    singing = Singing(PitchOptions(n_octaves=1))
+    singing = ConversionOptions(PitchOptions(n_octaves=1))
     result = make_cover(_request(home, singing=singing, instrumentals=home / "music.wav"), Singer().open)
     assert "Shifted instrumentals" not in result.intermediates
 
@@ -140,7 +139,7 @@ LOST_CAUSES: dict[str, tuple[dict[str, Any], type[UrvcError], str]] = {
     "folder": ({"source": "/"}, OptionError, "not supported yet"),
     "vocals": ({"vocals": NOT_THERE}, AudioError, "no such file"),
     "instrumentals": ({"instrumentals": NOT_THERE}, AudioError, "no such file"),
-    "curve": ({"singing": Singing(PitchOptions(f0_file=NOT_THERE))}, InputError, "no such file"),
+    "curve": ({"singing": ConversionOptions(PitchOptions(f0_file=NOT_THERE))}, InputError, "no such file"),
     "nothing": ({"source": None}, OptionError, "nothing to sing"),
     "name": ({"mix": {"output_name": ".."}}, OptionError, "cannot name a file"),
 }

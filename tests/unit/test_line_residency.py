@@ -5,13 +5,13 @@ The device is `meta`: its tensors have shapes and no numbers, so whatever would 
 """
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
 from tiny.indexes import clustered, ivf_index, write_index
+from tiny.lines import LineConfig
 from tiny.sounds import voice_like
 from tiny.voices import write_voice
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -36,15 +36,6 @@ VOICES = (
     {"version": "v1", "pitch": False},
     {"version": "v2", "pitch": False, "rate": 32_000},
 )
-
-
-@dataclass
-class Config:
-    x_pad: int = 1
-    x_query: int = 1
-    x_center: int = 2
-    x_max: int = 3
-    device: str = "meta"
 
 
 class NoDoubles(TorchDispatchMode):
@@ -80,7 +71,7 @@ def test_the_line_stays_on_the_device(kind, batch, encoder, device_without_numbe
     shelf = Shelf()
     shelf.get("pitch", ("rmvpe", "meta"), lambda: lambda wav: torch.zeros(len(wav) // 160, device=wav.device))
     options = OptimizationConfig(device="meta", batch_size=batch)
-    pipeline = Pipeline(voice.sample_rate_hz, Config(), options, shelf=shelf)
+    pipeline = Pipeline(voice.sample_rate_hz, LineConfig(device="meta"), options, shelf=shelf)
     width = voice.feature_channels
     file = read_index(write_index(ivf_index(clustered(200, width), 4), tmp_path / "small.index"))
     pipeline.open_index = lambda *_: retrieval.IndexRetriever(file, META)
@@ -101,7 +92,7 @@ def test_the_check_notices_a_look_at_a_number(encoder, device_without_numbers, t
             return feats
 
     voice = load_synthesizer(write_voice(tmp_path, pitch=False), CPU).to(META)
-    pipeline = Looking(voice.sample_rate_hz, Config(), OptimizationConfig(device="meta"))
+    pipeline = Looking(voice.sample_rate_hz, LineConfig(device="meta"), OptimizationConfig(device="meta"))
     pipeline._index_for = lambda *_: (object(), None)
     with pytest.raises(RuntimeError, match="meta"):
         pipeline.pipeline(

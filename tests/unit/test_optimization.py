@@ -1,12 +1,12 @@
 """Every RVC_* flag and preset does something that can be seen, and precedence is as promised."""
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
+from tiny.lines import LineConfig
 from tiny.sounds import voice_like
 from tiny.voices import write_voice
 
@@ -26,15 +26,6 @@ CPU = torch.device("cpu")
 RATE_HZ = 16_000
 
 
-@dataclass
-class Config:
-    x_pad: int = 1
-    x_query: int = 1
-    x_center: int = 2
-    x_max: int = 3
-    device: str = "cpu"
-
-
 @pytest.fixture
 def clean_environment(monkeypatch):
     for name in ("GPU_RETRIEVAL", "USE_FP16", "GPU_FILTER", "BATCH_SIZE", "DEVICE", "PROFILING", "STRICT_PARITY"):
@@ -44,7 +35,7 @@ def clean_environment(monkeypatch):
 
 
 def pipeline_from_env() -> Pipeline:
-    return Pipeline(32_000, Config(), OptimizationConfig.from_env())
+    return Pipeline(32_000, LineConfig(), OptimizationConfig.from_env())
 
 
 def test_gpu_filter_chooses_the_filter(clean_environment):
@@ -106,7 +97,7 @@ class Counting(Shelf):
 
 
 def convert(studio, wav, **fields) -> tuple[np.ndarray, Pipeline]:
-    pipeline = Pipeline(32_000, Config(), OptimizationConfig(device="cpu", **fields), shelf=Counting())
+    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu", **fields), shelf=Counting())
     out = pipeline.pipeline(*studio, 0, wav, 0, "swift", "", 0.0, True, 1.0, "v2", 0.33)
     return out, pipeline
 
@@ -151,7 +142,7 @@ def test_a_profiler_that_is_off_measures_nothing():
 def test_strict_parity_takes_upstreams_rules_and_precision(clean_environment):
     clean_environment.setenv("RVC_STRICT_PARITY", "1")
     config = resolve({"use_fp16": True, "batch_size": 8})
-    assert isinstance(Pipeline(32_000, Config(), config).rules, UpstreamRules)
+    assert isinstance(Pipeline(32_000, LineConfig(), config).rules, UpstreamRules)
     assert (config.use_fp16, config.batch_size) == (False, 1)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny.encoders import write_encoder
 from tiny.foreign import Frames, Repeat, Tone
+from tiny.lines import LineConfig
 from tiny.sounds import tone, voice_like
 from tiny.voices import write_voice
 
@@ -27,26 +28,7 @@ CPU = torch.device("cpu")
 STEP = 2.0**-16
 
 
-@dataclass
-class Config:
-    """Three-second spans, so that short signals are cut."""
-
-    x_pad: int = 1
-    x_query: int = 1
-    x_center: int = 2
-    x_max: int = 3
-    device: str = "cpu"
-
-
-@dataclass
-class Whole(Config):
-    """Never cut."""
-
-    x_max: int = 41
-    x_center: int = 38
-
-
-def identity(wav: np.ndarray, config: Config, **optimization) -> np.ndarray:
+def identity(wav: np.ndarray, config: LineConfig, **optimization) -> np.ndarray:
     pipeline = Pipeline(RATE_HZ, config, OptimizationConfig(device="cpu", **optimization))
     return pipeline.pipeline(Frames(), Repeat(), 0, wav, 0, "swift", "", 0.0, False, 1.0, "v2", 0.5)
 
@@ -59,18 +41,18 @@ def filtered(wav: np.ndarray) -> np.ndarray:
 @given(length=st.integers(RATE_HZ // 8, 11 * RATE_HZ), seed=st.integers(0, 99), batch=st.sampled_from([1, 3]))
 def test_an_identity_voice_returns_its_input_sample_for_sample(length, seed, batch):
     wav = np.random.default_rng(seed).uniform(-0.4, 0.4, length).astype(np.float32)
-    assert np.array_equal(identity(wav, Config(), batch_size=batch), filtered(wav))
+    assert np.array_equal(identity(wav, LineConfig(), batch_size=batch), filtered(wav))
 
 
 def test_one_span_equals_many_for_a_voice_that_hears_no_context():
     wav = voice_like(9.3, RATE_HZ, seed=1)
-    assert np.array_equal(identity(wav, Config()), identity(wav, Whole()))
+    assert np.array_equal(identity(wav, LineConfig()), identity(wav, LineConfig(x_center=38, x_max=41)))
 
 
 def test_strict_parity_loses_frames_where_spans_are_joined():
     """Upstream's defect is reproduced: the identity voice comes back shorter."""
     wav = voice_like(9.3, RATE_HZ, seed=1)
-    assert len(identity(wav, Config(), strict_parity=True)) < len(wav) == len(identity(wav, Config()))
+    assert len(identity(wav, LineConfig(), strict_parity=True)) < len(wav) == len(identity(wav, LineConfig()))
 
 
 @dataclass
@@ -86,7 +68,7 @@ class Studio:
         melody = f0 or (lambda wav: torch.full((len(wav) // 160,), self.f0_hz))
         shelf.get("pitch", ("swift", "cpu"), lambda: melody)
         options = OptimizationConfig(device="cpu", **optimization)
-        pipeline = Pipeline(self.voice.sample_rate_hz, config or Config(), options, shelf=shelf)
+        pipeline = Pipeline(self.voice.sample_rate_hz, config or LineConfig(), options, shelf=shelf)
         arguments = (sid, wav, shift, "swift", "", 0.0, self.voice.has_pitch, 1.0, "v2", 0.33)
         return pipeline.pipeline(self.encoder, self.voice, *arguments, seed=seed, on_progress=on_progress)
 
@@ -140,7 +122,7 @@ def test_an_octave_up_doubles_f0():
     wav = tone(220.0, 3.0, RATE_HZ)
     shelf = Shelf()
     shelf.get("pitch", ("swift", "cpu"), lambda: lambda wav: torch.full((len(wav) // 160,), 220.0))
-    pipeline = Pipeline(32_000, Whole(), OptimizationConfig(device="cpu"), shelf=shelf)
+    pipeline = Pipeline(32_000, LineConfig(x_center=38, x_max=41), OptimizationConfig(device="cpu"), shelf=shelf)
     out = pipeline.pipeline(Frames(), Tone(32_000), 0, wav, 12, "swift", "", 0.0, True, 1.0, "v2", 0.5)
     spectrum = np.abs(np.fft.rfft(out * np.hanning(len(out))))
     peak_hz = spectrum.argmax() * 32_000 / len(out)
@@ -151,7 +133,7 @@ def test_index_rate_zero_equals_no_index(studio, tmp_path):
     wav = voice_like(1.0, RATE_HZ)
     shelf = Shelf()
     shelf.get("pitch", ("swift", "cpu"), lambda: lambda wav: torch.full((len(wav) // 160,), 220.0))
-    pipeline = Pipeline(32_000, Config(), OptimizationConfig(device="cpu"), shelf=shelf)
+    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu"), shelf=shelf)
     arguments = (studio.encoder, studio.voice, 0, wav, 0, "swift")
     rest = (True, 1.0, "v2", 0.33)
     without = pipeline.pipeline(*arguments, "", 0.75, *rest)
@@ -162,7 +144,7 @@ def test_index_rate_zero_equals_no_index(studio, tmp_path):
 def test_spans_of_a_real_voice_join_without_a_step(studio):
     """The harmonic source and the noise go on across a border, so that pieces agree where they overlap."""
     wav = tone(220.0, 7.0, RATE_HZ)  # a held note: there is no quiet place to cut at
-    many, whole = studio.run(wav, Config()), studio.run(wav, Whole())
+    many, whole = studio.run(wav, LineConfig()), studio.run(wav, LineConfig(x_center=38, x_max=41))
     steps = np.abs(np.diff(many))
     assert steps.max() < 1.5 * np.abs(np.diff(whole)).max()
 
@@ -182,7 +164,7 @@ def test_samples_that_are_not_numbers_are_an_error():
 
     wav = voice_like(1.0, RATE_HZ)
     with pytest.raises(ModelError, match="not numbers"):
-        Pipeline(RATE_HZ, Config(), OptimizationConfig(device="cpu")).pipeline(
+        Pipeline(RATE_HZ, LineConfig(), OptimizationConfig(device="cpu")).pipeline(
             Frames(), Broken(), 0, wav, 0, "swift", "", 0.0, False, 1.0, "v2", 0.5
         )
 

@@ -9,6 +9,7 @@ import click
 from ultimate_rvc.cli.knobs import Titled, TitledGroup, knobs, record_of
 from ultimate_rvc.cli.session import run, session_options, was_given
 from ultimate_rvc.options import (
+    ConversionOptions,
     EffectOptions,
     EmbedderOptions,
     MixOptions,
@@ -102,10 +103,8 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
     run(ctx, lambda open_converter, on_progress: make_cover(request, open_converter, on_progress), "Song cover")
 
 
-def _singing(values: Mapping[str, Any]) -> Any:
-    from ultimate_rvc.covers.conversion import Singing
-
-    return Singing(*(record_of(record, values) for record in SINGING))
+def _singing(values: Mapping[str, Any]) -> ConversionOptions:
+    return ConversionOptions(*(record_of(record, values) for record in SINGING))
 
 
 def _require_no_options(ctx: click.Context) -> None:

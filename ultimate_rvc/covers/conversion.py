@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ultimate_rvc.audio.file import Audio
-from ultimate_rvc.options import EmbedderOptions, PitchOptions, VoiceOptions
+from ultimate_rvc.options import ConversionOptions
 from ultimate_rvc.progress import OnProgress, Progress
 from ultimate_rvc.voices import VoiceFiles
 
 if TYPE_CHECKING:
-    from ultimate_rvc.rvc.infer.infer import ConversionOptions, Converted
+    from ultimate_rvc.rvc.infer.infer import Converted
 
 
 class Converter(Protocol):
@@ -21,21 +21,12 @@ class Converter(Protocol):
     def load_voice(self, checkpoint: Path, index: Path | None) -> None:
         """Makes this voice the current one."""
 
-    def convert(self, audio: Audio, options: "ConversionOptions") -> "Converted":
+    def convert(self, audio: Audio, options: ConversionOptions) -> "Converted":
         """The audio, any rate and layout, sung by the current voice."""
 
 
 # Called after the inputs have been checked, because making a converter imports the engine and opens the device.
 OpenConverter = Callable[[OnProgress], Converter]
-
-
-@dataclass(frozen=True)
-class Singing:
-    """How a voice is to sing: the engine's options, without the engine."""
-
-    pitch: PitchOptions = field(default_factory=PitchOptions)
-    embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
-    voice: VoiceOptions = field(default_factory=VoiceOptions)
 
 
 @dataclass(frozen=True)
@@ -52,11 +43,9 @@ class Studio:
         yield
         self.on_progress(Progress(name, 1, 1))
 
-    def convert(self, audio: Audio, voice: VoiceFiles, singing: Singing) -> "Converted":
+    def convert(self, audio: Audio, voice: VoiceFiles, singing: ConversionOptions) -> "Converted":
         """The audio, sung by the voice."""
-        from ultimate_rvc.rvc.infer.infer import ConversionOptions
-
         with self.stage("load voice"):
             converter = self.open_converter(self.on_progress)
             converter.load_voice(voice.checkpoint, voice.index)
-        return converter.convert(audio, ConversionOptions(singing.pitch, singing.embedder, singing.voice))
+        return converter.convert(audio, singing)

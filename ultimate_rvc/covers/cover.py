@@ -13,10 +13,10 @@ from ultimate_rvc.audio.effects import pitch_shift, postprocess
 from ultimate_rvc.audio.file import Audio, check_convertible, load, save
 from ultimate_rvc.audio.mix import Stem, mix
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
-from ultimate_rvc.covers.conversion import OpenConverter, Singing, Studio
+from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import cover_name, safe_name
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import AUDIO_FORMATS, EffectOptions, MixOptions
+from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, EffectOptions, MixOptions
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.voices import VoiceFiles, find_voice
 
@@ -35,7 +35,7 @@ class CoverRequest:
     source: str | None = None
     vocals: Path | None = None
     instrumentals: Path | None = None
-    singing: Singing = field(default_factory=Singing)
+    singing: ConversionOptions = field(default_factory=ConversionOptions)
     effects: EffectOptions = field(default_factory=EffectOptions)
     mix: MixOptions = field(default_factory=MixOptions)
 

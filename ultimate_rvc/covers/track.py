@@ -6,8 +6,9 @@ from typing import Any
 
 from ultimate_rvc.audio.file import check_convertible, load, save
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
-from ultimate_rvc.covers.conversion import OpenConverter, Singing, Studio
+from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import cover_name
+from ultimate_rvc.options import ConversionOptions
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.voices import find_voice
 
@@ -19,7 +20,7 @@ class TrackRequest:
     track: str | Path
     directory: Path
     voice: str
-    singing: Singing = field(default_factory=Singing)
+    singing: ConversionOptions = field(default_factory=ConversionOptions)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Embedder(Protocol):
     """Hears the words."""
 
     def __call__(self, wav: "Tensor") -> "Tensor":
-        """wav [B, T] at 16 kHz → features [B, L, D], L = (T - 80) // 320; deterministic; a batch of one equals alone."""
+        """wav [B, T] at 16 kHz → features [B, L, D], L = (T - 80) // 320; a batch equals its rows alone."""
 
 
 class Retriever(Protocol):

@@ -4,7 +4,7 @@
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from ultimate_rvc.audio import board, effects
 from ultimate_rvc.audio.file import Audio, load, save
 from ultimate_rvc.audio.resample import resample
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import EmbedderOptions, OptimizationConfig, PitchOptions, SpanOptions, VoiceOptions
+from ultimate_rvc.options import (
+    ConversionOptions,
+    EmbedderOptions,
+    OptimizationConfig,
+    PitchOptions,
+    SpanOptions,
+    VoiceOptions,
+)
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.rvc import pitch as pitches
 from ultimate_rvc.rvc.embed.hubert import load_encoder
@@ -47,15 +54,6 @@ class PipelineConfig:
         """Span lengths that suit the device's memory."""
         spans = SpanOptions.for_memory(device.memory_bytes)
         return cls(str(device.torch), spans.x_pad, spans.x_query, spans.x_center, spans.x_max)
-
-
-@dataclass(frozen=True)
-class ConversionOptions:
-    """Everything that shapes one conversion."""
-
-    pitch: PitchOptions = field(default_factory=PitchOptions)
-    embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
-    voice: VoiceOptions = field(default_factory=VoiceOptions)
 
 
 @dataclass(frozen=True)
