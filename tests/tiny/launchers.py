@@ -29,7 +29,7 @@ case "$*" in
   "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   *"index versions torch"*) printf 'torch (9.9)\nAvailable versions: %s\n' "$FAKE_INDEX" ;;
   *'version("torch")'*) echo "${FAKE_TORCH:-2.13.0}" ;;
-  *"pip install"*) sleep "${FAKE_PIP_S:-0}"; [[ "$*" != *"${FAKE_PIP_FAILS:-nothing at all}"* ]] ;;
+  *"pip install"*) echo Collecting; sleep "${FAKE_PIP_S:-0}"; [[ "$*" != *"${FAKE_PIP_FAILS:-nothing at all}"* ]] ;;
   *) echo "$$"; pwd; printf '\x1f%s' "$@"; echo; env ;;
 esac
 """
