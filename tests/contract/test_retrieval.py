@@ -12,12 +12,26 @@ from tiny.indexes import clustered, flat_index, ivf_index, slow_retrieve, slow_s
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ultimate_rvc.errors import IndexFileError
-from ultimate_rvc.rvc.infer import neighbours
+from ultimate_rvc.rvc.infer import host_neighbours, neighbours
 from ultimate_rvc.rvc.infer.faiss_file import parse_index
-from ultimate_rvc.rvc.infer.neighbours import AllRows, PaddedLists, SortedLists
+from ultimate_rvc.rvc.infer.host_neighbours import HostSearch, SortedLists
+from ultimate_rvc.rvc.infer.neighbours import AllRows, Lists, PaddedLists, Search
 from ultimate_rvc.rvc.infer.retrieval import FaissRetriever, IndexRetriever, NoRetrieval, from_faiss, load_index
 
-WAYS = [AllRows, PaddedLists, SortedLists]
+CPU = torch.device("cpu")
+
+
+def way_of(search, candidates):
+    def build(index):
+        lists = Lists(index, CPU)
+        return search(lists, candidates(lists))
+
+    return build
+
+
+DEVICE_WAYS = {"all rows": way_of(Search, AllRows), "padded lists": way_of(Search, PaddedLists)}
+HOST_WAYS = {"host, all rows": way_of(HostSearch, AllRows), "host, sorted lists": way_of(HostSearch, SortedLists)}
+WAYS = [pytest.param(way, id=name) for name, way in (DEVICE_WAYS | HOST_WAYS).items()]
 # float32 sums of squares in another order than the oracle's float64.
 SCORE_RTOL = 1e-5
 FEATURE_ATOL = 2e-6
@@ -27,7 +41,7 @@ VECTORS, QUERIES = clustered(400), clustered(60, seed=9)
 def searching(index, way=None, **options) -> IndexRetriever:
     retriever = IndexRetriever(index, "cpu", **options)
     if way is not None:
-        retriever._search.candidates = way(retriever._search.lists)
+        retriever._search = way(index)
     return retriever
 
 
@@ -84,7 +98,8 @@ def test_blocks_of_any_size_give_the_same(way, monkeypatch):
     index = parsed(ivf_index(VECTORS, 11, nprobe=2))
     whole = searching(index, way).search(QUERIES, 8)
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", {"cpu": 5_000})
-    monkeypatch.setattr(neighbours, "CACHE_BYTES", 3_000)
+    monkeypatch.setattr(host_neighbours, "CACHE_BYTES", 3_000)
+    monkeypatch.setattr(host_neighbours, "PORTION", 7)
     monkeypatch.setattr(neighbours, "BLOCK_ROWS", 37)
     blocked = searching(index, way).search(QUERIES, 8)
     assert np.array_equal(whole[1], blocked[1])
@@ -208,17 +223,18 @@ class NoWaiting(TorchDispatchMode):
         return out
 
 
-@pytest.mark.parametrize("way", [AllRows, PaddedLists])
+@pytest.mark.parametrize("way", DEVICE_WAYS.values(), ids=DEVICE_WAYS)
 def test_nothing_waits_for_the_device(way):
     retriever, features = searching(parsed(ivf_index(VECTORS, 11)), way), torch.from_numpy(QUERIES)[None]
     with NoWaiting():
         retriever(features)
 
 
-def test_the_way_suits_the_device():
-    usual, skewed = parsed(ivf_index(clustered(4_000), 100)), stored([VECTORS, VECTORS[:1]], VECTORS[:2])
-    assert isinstance(neighbours.choose(neighbours.Lists(usual, torch.device("cpu")), "cpu"), SortedLists)
-    lists = neighbours.Lists(skewed, torch.device("cpu"))
-    assert isinstance(neighbours.choose(lists, "cuda"), AllRows)
-    spread = stored([VECTORS[i : i + 2] for i in range(0, 400, 2)], VECTORS[:200])
-    assert isinstance(neighbours.choose(neighbours.Lists(spread, torch.device("cpu")), "mps"), PaddedLists)
+def test_the_way_suits_the_device_and_the_lists():
+    spread = Lists(stored([VECTORS[i : i + 2] for i in range(0, 400, 2)], VECTORS[:200]), CPU)
+    skewed = Lists(stored([VECTORS, VECTORS[:1]], VECTORS[:2]), CPU)
+    assert isinstance(neighbours.choose(spread), PaddedLists)
+    assert isinstance(neighbours.choose(skewed), AllRows)
+    assert isinstance(host_neighbours.choose(skewed), SortedLists)
+    assert isinstance(host_neighbours.choose(Lists(parsed(flat_index(VECTORS)), CPU)), AllRows)
+    assert isinstance(searching(parsed(ivf_index(VECTORS, 11)))._search, HostSearch)

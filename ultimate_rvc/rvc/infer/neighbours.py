@@ -1,21 +1,20 @@
-"""Nearest neighbours by squared L2 distance: three ways to name candidates, one way to measure them.
+"""Nearest neighbours by squared L2 distance on a GPU, and the means of them that retrieval is made of.
 
 Rows are first ranked by ‖y‖² - 2xy, a matrix product, and a few more candidates are kept than asked for; those are
 then measured by direct difference, because the product form loses the digits that the weights 1/d⁴ are made of.
 
-- `AllRows` compares with every row and hides those outside the probed lists: matrix products of fixed shapes.
-- `PaddedLists` names all rows of the probed lists, filled up to the longest: fixed shapes, for a GPU.
-- `SortedLists` sorts the queries by list and multiplies once per list: least work, for the CPU.
+Two ways to name candidates, both of fixed shapes, so that nothing waits for the device:
 
-Memory is bounded by blocks; on a GPU nothing waits for the device. Letters: Q queries, b of them in a block, N rows,
-D dimensions, L lists, P probed ones, C candidates.
+- `AllRows` compares with every row and hides those outside the probed lists.
+- `PaddedLists` names all rows of the probed lists, filled up to the longest.
+
+`host_neighbours` is the twin for the CPU. Memory is bounded by blocks. Letters: Q queries, b of them in a block,
+N rows, D dimensions, L lists, P probed ones, C candidates, k neighbours.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,8 +27,6 @@ NO_ROW = -1
 # Candidates beyond k that are measured as well: rounding of the product form swaps rows of nearly equal distance.
 SPARE = 4
 BLOCK_BYTES = {"cpu": 32 << 20, "cuda": 256 << 20, "mps": 128 << 20}
-# On the CPU, rows are fetched in portions that stay in its cache until they are measured and mixed.
-CACHE_BYTES = 4 << 20
 # Rows per matrix product: many enough for the matrix units, few enough to leave queries in a block.
 BLOCK_ROWS = 16_384
 # The smallest of a long row are searched among groups of this many, by each group's minimum, and then inside the best.
@@ -98,7 +95,6 @@ class Lists:
         self.longest = int(index.sizes.max())
         self.nprobe = index.nprobe
         self.block_bytes = BLOCK_BYTES.get(device.type, BLOCK_BYTES["cpu"])
-        self.fetch_bytes = CACHE_BYTES if device.type == "cpu" else self.block_bytes
 
     @property
     def searches_all(self) -> bool:
@@ -120,7 +116,7 @@ class Lists:
     def measured(self, queries: Tensor, rows: Tensor) -> Iterator[Measured]:
         """queries [Q, D] and their candidates [Q, C] → blocks in order."""
         candidates, dimensions = rows.shape[1], queries.shape[1]
-        step = per_block(4 * candidates * dimensions, self.fetch_bytes)
+        step = per_block(4 * candidates * dimensions, self.block_bytes)
         buffer = queries.new_empty(min(step, len(queries)) * candidates, dimensions)
         for part, wanted in zip(queries.split(step), rows.split(step), strict=True):
             into = buffer[: wanted.numel()]
@@ -131,41 +127,65 @@ class Lists:
 
 
 class Search:
-    """An index on a device, with the way to search it that suits the two."""
+    """An index on a device, with a way to search it."""
 
-    def __init__(self, index: StoredIndex, device: torch.device) -> None:
-        self.lists = Lists(index, device)
-        self.candidates = choose(self.lists, device.type)
+    def __init__(self, lists: Lists, candidates: Candidates) -> None:
+        self.lists = lists
+        self._candidates = candidates
 
     def nearest(self, queries: Tensor, k: int) -> Found:
         """queries [Q, D] float32 → the k nearest rows by squared distance."""
         parts = [self._nearest(part, k) for part in self._blocks(queries, k)]
         return Found(*map(torch.cat, zip(*parts, strict=True)))
 
-    def measured(self, queries: Tensor, k: int) -> Iterator[Measured]:
-        """queries [Q, D] → blocks in order, whose candidates hold the k nearest."""
-        for part in self._blocks(queries, k):
-            yield from self.lists.measured(part, self.candidates(part, k))
+    def mixed(self, queries: Tensor, k: int) -> Tensor:
+        """queries [Q, D] float32 → the weighted means of their k nearest rows [Q, D]."""
+        return torch.cat(
+            [
+                mix(block, k)
+                for part in self._blocks(queries, k)
+                for block in self.lists.measured(part, self._candidates(part, k))
+            ]
+        )
 
     def _nearest(self, queries: Tensor, k: int) -> Found:
-        rows = self.candidates(queries, k)
+        rows = self._candidates(queries, k)
         scores = torch.cat([block.scores for block in self.lists.measured(queries, rows)])  # [Q, C]
         found = smallest(scores, k)
-        return _filled(Found(found.scores, rows.gather(1, found.rows)), k)
+        return filled(Found(found.scores, rows.gather(1, found.rows)), k)
 
     def _blocks(self, queries: Tensor, k: int) -> tuple[Tensor, ...]:
         """Queries in blocks whose candidates (rows and scores) fit."""
-        return queries.split(per_block(12 * self.candidates.width(k), self.lists.block_bytes))
+        return queries.split(per_block(12 * self._candidates.width(k), self.lists.block_bytes))
 
 
-def choose(lists: Lists, kind: str) -> Candidates:
-    """The way to search on a device of this kind."""
-    if lists.searches_all:
-        return AllRows(lists)
-    if kind == "cpu":
-        return SortedLists(lists)
+def choose(lists: Lists) -> Candidates:
+    """The way that costs a GPU less."""
     fetched = lists.longest * lists.nprobe
-    return PaddedLists(lists) if fetched * FETCH_COST_ROWS < len(lists.table.rows) else AllRows(lists)
+    padded = not lists.searches_all and fetched * FETCH_COST_ROWS < len(lists.table.rows)
+    return PaddedLists(lists) if padded else AllRows(lists)
+
+
+def mix(block: Measured, k: int) -> Tensor:
+    """Queries with measured candidates → weighted means of the k nearest [b, D].
+
+    Written as the query plus weighted differences, so that the rows fetched for measuring are used where they lie.
+    """
+    found = smallest(block.scores, k)
+    weights = weights_of(found.scores)
+    share = weights / weights.sum(1, keepdim=True).clamp_min(1)
+    shares = torch.zeros_like(block.scores).scatter_(1, found.rows, share)  # [b, C]
+    return block.queries + torch.bmm(shares[:, None], block.differences)[:, 0]
+
+
+def weights_of(scores: Tensor) -> Tensor:
+    """Rising scores [b, k] → (1/score)² over its largest, so that nothing overflows.
+
+    1 for every score of 0, and 0 where there is no neighbour.
+    """
+    nearest = scores[:, :1]
+    ratio = torch.where(scores <= nearest, 1.0, nearest / scores)
+    return ratio.square().masked_fill(scores >= NO_SCORE, 0)
 
 
 class AllRows:
@@ -213,52 +233,6 @@ class PaddedLists:
         return torch.where(inside, rows, NO_ROW).flatten(1)
 
 
-class SortedLists:
-    """Sorts the pairs of query and probed list by list, so that each list is multiplied once with all its queries.
-
-    The many small products are numpy's: they take a fraction of the time that starting torch's threads for each takes.
-    """
-
-    def __init__(self, lists: Lists) -> None:
-        self._lists = lists
-        self._columns = [rows.numpy().T for rows in lists.table.rows.split(lists.sizes.tolist())]
-
-    def width(self, k: int) -> int:
-        """The best ranked."""
-        return k + SPARE
-
-    def __call__(self, queries: Tensor, k: int) -> Tensor:
-        """queries [Q, D] → rows [Q, C]."""
-        keep, probed = self.width(k), self._lists.probe(queries)  # [Q, P]
-        numbers, order = probed.flatten().sort(stable=True)  # [Q·P]
-        ranks, rows = torch.empty(len(order), keep), torch.empty(len(order), keep, dtype=torch.long)
-        step = per_block(4 * self._lists.longest, self._lists.block_bytes)
-        for pairs, lists in zip(order.split(step), numbers.split(step), strict=True):
-            ranks[pairs], rows[pairs] = self._best(queries[pairs // self._lists.nprobe], lists, keep)
-        ranks, rows = (column.view(len(queries), self._lists.nprobe * keep) for column in (ranks, rows))
-        return rows if self._lists.nprobe == 1 else rows.gather(1, smallest(ranks, keep).rows)
-
-    def _best(self, queries: Tensor, numbers: Tensor, keep: int) -> Found:
-        """queries [b, D], each with the number of its list [b] in rising order → ranks and rows [b, keep]."""
-        starts, sizes = self._lists.starts[numbers][:, None], self._lists.sizes[numbers][:, None]
-        products = self._products(queries, numbers)  # [b, longest of them]
-        places = torch.arange(products.shape[1])
-        norms = self._lists.table.norms[(starts + places).clamp_max(len(self._lists.table.norms) - 1)]
-        found = smallest(torch.where(places < sizes, torch.sub(norms, products, alpha=2), NO_SCORE), keep)
-        return _filled(_without_hidden(found.scores, found.rows + starts), keep)
-
-    def _products(self, queries: Tensor, numbers: Tensor) -> Tensor:
-        """The queries [b, D] times the rows of their lists: [b, longest of them], anything beyond a list's end."""
-        used, counts = (column.tolist() for column in torch.unique_consecutive(numbers, return_counts=True))
-        columns = [self._columns[number] for number in used]  # each [D, n]
-        products = torch.empty(len(queries), max((part.shape[1] for part in columns), default=0))
-        wanted, out, start = queries.numpy(), products.numpy(), 0
-        for part, end in zip(columns, accumulate(counts), strict=True):
-            np.matmul(wanted[start:end], part, out=out[start:end, : part.shape[1]])
-            start = end
-        return products
-
-
 def per_block(item_bytes: int, budget_bytes: int) -> int:
     """How many items are done at once: as many as the budget allows, and at least one."""
     return max(1, budget_bytes // max(1, item_bytes))
@@ -271,9 +245,9 @@ def _best_rows(queries: Tensor, table: Table, keep: int, hide: Hide | None) -> T
         part = slice(start, min(start + BLOCK_ROWS, len(table.rows)))
         ranks = table.ranks(queries, part)
         found = smallest(ranks if hide is None else hide(ranks, part), keep)
-        found = _without_hidden(found.scores, found.rows + start)
+        found = without_hidden(found.scores, found.rows + start)
         best = found if best is None else _best_of_both(best, found, keep)
-    return _filled(best, keep).rows
+    return filled(best, keep).rows
 
 
 def _best_of_both(one: Found, other: Found, keep: int) -> Found:
@@ -282,11 +256,11 @@ def _best_of_both(one: Found, other: Found, keep: int) -> Found:
     return Found(found.scores, rows.gather(1, found.rows))
 
 
-def _without_hidden(scores: Tensor, rows: Tensor) -> Found:
+def without_hidden(scores: Tensor, rows: Tensor) -> Found:
     return Found(scores, rows.masked_fill(scores >= NO_SCORE, NO_ROW))
 
 
-def _filled(found: Found, k: int) -> Found:
+def filled(found: Found, k: int) -> Found:
     """As many as asked for: where fewer were found, NO_SCORE and NO_ROW."""
     missing = (0, k - found.rows.shape[1])
     return Found(F.pad(found.scores, missing, value=NO_SCORE), F.pad(found.rows, missing, value=NO_ROW))

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ultimate_rvc.errors import IndexFileError
+from ultimate_rvc.rvc.infer import host_neighbours, neighbours
 from ultimate_rvc.rvc.infer.faiss_file import StoredIndex, parse_index, read_index
-from ultimate_rvc.rvc.infer.neighbours import NO_ROW, NO_SCORE, Found, Measured, Search, smallest
 
 if TYPE_CHECKING:
     import faiss
@@ -43,7 +43,7 @@ class IndexRetriever:
     def __init__(self, index: StoredIndex, device: torch.device | str, *, exact: bool = False) -> None:
         self.device = torch.device(device)
         self._ids = torch.from_numpy(index.ids).to(self.device)
-        self._search = Search(index.flattened() if exact else index, self.device)
+        self._search = search_on(index.flattened() if exact else index, self.device)
 
     @property
     def ntotal(self) -> int:
@@ -66,7 +66,7 @@ class IndexRetriever:
         """features [B, L, D] → [B, L, D], in their dtype."""
         queries = features.reshape(-1, self.d).float()
         with full_precision(self.device):
-            mixed = torch.cat([mix(block) for block in self._search.measured(queries, NEIGHBOURS)])
+            mixed = self._search.mixed(queries, NEIGHBOURS)
         return mixed.view(features.shape).to(features.dtype)
 
     @torch.no_grad()
@@ -78,7 +78,7 @@ class IndexRetriever:
         wanted = torch.as_tensor(queries, dtype=torch.float32, device=self.device)
         with full_precision(self.device):
             found = self._search.nearest(wanted, k)
-        ids = self._ids[found.rows.clamp_min(0)].masked_fill(found.rows < 0, NO_ROW)
+        ids = self._ids[found.rows.clamp_min(0)].masked_fill(found.rows < 0, neighbours.NO_ROW)
         return (found.scores, ids) if isinstance(queries, Tensor) else (found.scores.cpu().numpy(), ids.cpu().numpy())
 
     def reconstruct_n(self, first: int, count: int) -> np.ndarray:
@@ -99,17 +99,26 @@ class FaissRetriever:
 
         read_index(path, dimensions=dimensions)  # the same errors as on the device
         self._index = faiss.read_index(os.fspath(path))
-        self._vectors = torch.from_numpy(self._index.reconstruct_n(0, self._index.ntotal))
+        self._vectors = self._index.reconstruct_n(0, self._index.ntotal)
         self.ntotal, self.d = self._index.ntotal, self._index.d
         self.search, self.reconstruct_n = self._index.search, self._index.reconstruct_n
 
     @torch.no_grad()
     def __call__(self, features: Tensor) -> Tensor:
         """features [B, L, D] → [B, L, D], in their dtype and on their device."""
-        queries = features.reshape(-1, features.shape[-1]).float().cpu()
-        found = Found(*map(torch.from_numpy, self._index.search(queries.numpy(), k=NEIGHBOURS)))
-        differences = self._vectors[found.rows.clamp_min(0)] - queries[:, None]  # [Q, k, D]
-        return mix(Measured(queries, differences, found.scores)).view(features.shape).to(features)
+        queries = features.reshape(-1, features.shape[-1]).float().cpu().numpy()
+        scores, ids = self._index.search(queries, k=NEIGHBOURS)
+        differences = self._vectors[np.maximum(ids, 0)] - queries[:, None]  # [Q, k, D]
+        mixed = host_neighbours.mix(queries, differences, scores, NEIGHBOURS)
+        return torch.from_numpy(mixed).view(features.shape).to(features)
+
+
+def search_on(index: StoredIndex, device: torch.device) -> "neighbours.Search | host_neighbours.HostSearch":
+    """The index on the device, with the way to search it that suits the two."""
+    lists = neighbours.Lists(index, device)
+    if device.type == "cpu":
+        return host_neighbours.HostSearch(lists, host_neighbours.choose(lists))
+    return neighbours.Search(lists, neighbours.choose(lists))
 
 
 def load_index(
@@ -136,28 +145,6 @@ def _loaded(stored: StoredIndex, name: str, device: torch.device | str, exact: b
         raise IndexFileError(f"{name}: it holds numbers that are not finite; train the index again")
     log.info("Loaded %d embeddings to %s for GPU-accelerated retrieval", retriever.ntotal, device)
     return retriever
-
-
-def mix(block: Measured) -> Tensor:
-    """Queries with measured candidates → weighted means of the nearest [b, D].
-
-    Written as the query plus weighted differences, so that the vectors fetched for measuring are used where they lie.
-    """
-    found = smallest(block.scores, NEIGHBOURS)
-    weights = weights_of(found.scores)
-    share = weights / weights.sum(1, keepdim=True).clamp_min(1)
-    shares = torch.zeros_like(block.scores).scatter_(1, found.rows, share)  # [b, C]
-    return block.queries + torch.bmm(shares[:, None], block.differences)[:, 0]
-
-
-def weights_of(scores: Tensor) -> Tensor:
-    """Rising scores [b, k] → (1/score)² over its largest, so that nothing overflows.
-
-    1 for every score of 0, and 0 where there is no neighbour.
-    """
-    nearest = scores[:, :1]
-    ratio = torch.where(scores <= nearest, 1.0, nearest / scores)
-    return ratio.square().masked_fill(scores >= NO_SCORE, 0)
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:

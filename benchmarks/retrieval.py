@@ -1,0 +1,134 @@
+"""Retrieval against FAISS on the CPU, side by side: the same index, the same queries, turns taken.
+
+    python benchmarks/retrieval.py [--sizes 10000,50000,200000] [--threads 2] [--repeats 7] [--device cpu]
+
+Vectors are clouds of 768 dimensions as features are, the number of lists is RVC's rule, one list is probed. `search`
+is the eight neighbours alone; `whole` is search, weights and means, as a conversion needs them. CPU time counts all
+threads and stays true on a busy machine; wall time does not.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import torch
+
+from ultimate_rvc.device import synchronise
+from ultimate_rvc.rvc.infer.retrieval import load_index
+
+DIMENSIONS, NEIGHBOURS = 768, 8
+
+
+def clouds(count: int, seed: int, spread: float, clusters: int) -> np.ndarray:
+    """Vectors [count, 768] around common centres."""
+    numbers = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).standard_normal((clusters, DIMENSIONS), dtype=np.float32) / 4
+    near = numbers.standard_normal((count, DIMENSIONS), dtype=np.float32) * np.float32(spread)
+    return centres[numbers.integers(clusters, size=count)] + near
+
+
+def build(vectors: np.ndarray, path: Path) -> None:
+    """Writes the index; its centroids are drawn from the data, which spares minutes of k-means."""
+    count = len(vectors)
+    lists = max(1, min(int(16 * count**0.5), count // 39))
+    quantizer = faiss.IndexFlatL2(DIMENSIONS)
+    quantizer.add(vectors[np.random.default_rng(1).choice(count, lists, replace=False)])
+    index = faiss.IndexIVFFlat(quantizer, DIMENSIONS, lists)
+    index.is_trained = True
+    index.add(vectors)
+    faiss.write_index(index, str(path))
+
+
+def faiss_whole(index: faiss.Index, vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """RVC's formula in numpy around FAISS's search."""
+    scores, ids = index.search(queries, NEIGHBOURS)
+    weights = 1 / np.square(np.maximum(scores, np.finfo(np.float32).tiny), dtype=np.float64)
+    shares = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return np.einsum("qk,qkd->qd", shares, vectors[ids])
+
+
+def timed(work: Callable[[], object], device: torch.device) -> tuple[object, float, float]:
+    """The result, wall and CPU seconds."""
+    synchronise(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    synchronise(device)
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def resident_mb() -> float:
+    """Memory of this process, where the system tells it."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * 4096 / 2**20 if statm.exists() else float("nan")
+
+
+def loaded(work: Callable[[], object], device: torch.device) -> tuple[object, str]:
+    """What was loaded, and a note of seconds and memory."""
+    before = resident_mb()
+    result, wall, _ = timed(work, device)
+    return result, f"{wall:.2f} s, {resident_mb() - before:.0f} MB"
+
+
+def compare(path: Path, queries: np.ndarray, given: argparse.Namespace, exact: bool) -> None:
+    """Prints the rows of one index."""
+    device = torch.device(given.device)
+    theirs, their_load = loaded(lambda: faiss.read_index(str(path)), device)
+    ours, our_load = loaded(lambda: load_index(path, device, exact=exact), device)
+    vectors = theirs.reconstruct_n(0, theirs.ntotal)
+    if exact:
+        theirs = faiss.IndexFlatL2(DIMENSIONS)
+        theirs.add(vectors)
+    features = torch.from_numpy(queries).to(device)
+    ways = {
+        ("search", "FAISS", their_load): lambda: theirs.search(queries, NEIGHBOURS)[1],
+        ("search", "ours", our_load): lambda: ours.search(features, NEIGHBOURS)[1],
+        ("whole", "FAISS + numpy", ""): lambda: faiss_whole(theirs, vectors, queries),
+        ("whole", "ours", ""): lambda: ours(features[None])[0],
+    }
+    runs = {key: [] for key in ways}
+    for _ in range(given.repeats + 1):
+        for key, way in ways.items():
+            runs[key].append(timed(way, device))
+    errors = error_of(runs)
+    for key, taken in runs.items():
+        wall, cpu = (1e3 * statistics.median(run[i] for run in taken[1:]) for i in (1, 2))
+        kind = "exact" if exact else "IVF"
+        print(f"| {len(vectors):,} | {kind} | {key[0]} | {key[1]} | {wall:.1f} | {cpu:.1f} | {key[2]} | {errors[key]} |")
+
+
+def error_of(runs: dict) -> dict:
+    """What is wrong with ours: neighbours that differ, and the largest difference of a feature."""
+    ids_theirs, ids_ours, features_theirs, features_ours = (np.asarray(taken[0][0]) for taken in runs.values())
+    differing = f"{int((ids_theirs != ids_ours).sum())} of {ids_ours.size} ids"
+    return dict(zip(runs, ("", differing, "", f"{np.abs(features_theirs - features_ours).max():.1e}"), strict=True))
+
+
+def main() -> None:
+    """Builds an index per size and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="10000,50000,200000")
+    parser.add_argument("--queries", type=int, default=2000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--exact", action="store_true", help="also compare with every vector")
+    given = parser.parse_args()
+    faiss.omp_set_num_threads(given.threads)
+    torch.set_num_threads(given.threads)
+    print("| vectors | index | step | who | wall ms | CPU ms | loading | error |\n|---|---|---|---|---|---|---|---|")
+    for size in map(int, given.sizes.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            path, clusters = Path(folder) / "voice.index", max(64, size // 60)
+            build(clouds(size, 1, 0.12, clusters), path)
+            queries = clouds(given.queries, 2, 0.15, clusters)
+            for exact in (False, True) if given.exact else (False,):
+                compare(path, queries, given, exact)
+
+
+if __name__ == "__main__":
+    main()
