@@ -31,7 +31,7 @@ def encoder(tmp_path_factory):
 def embedder(request, encoder, monkeypatch):
     kind, version = request.param
     monkeypatch.setattr(front, "TILE_FRAMES", 20)
-    monkeypatch.setattr(front, "TILE_STEPS", 1000)
+    monkeypatch.setattr(front, "conv_limit", lambda device: 1000)
     made = embedder_for(Foreign(encoder) if kind == "foreign" else encoder, version, strict_parity=kind == "strict")
     made.width = WIDTHS[version]
     return made

@@ -32,10 +32,11 @@ def wav(rows: int = 2, samples: int = 10_123) -> torch.Tensor:
     return ramp * torch.randn(rows, samples, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(params=[1, 7, 500], ids="{} frames a tile".format)
+@pytest.fixture(params=[1, 7, 1000], ids="{} frames a tile".format)
 def tiles(request, monkeypatch):
     monkeypatch.setattr(front, "TILE_FRAMES", request.param)
-    monkeypatch.setattr(front, "TILE_STEPS", 64 * request.param + 1)
+    monkeypatch.setattr(front, "conv_limit", lambda device: 64 * request.param + 1)
+    monkeypatch.setattr(front, "BLOCK_CHANNELS", 3)
 
 
 @pytest.mark.parametrize(("norm", "bias"), [("group", False), ("group", True), ("layer", True)])
@@ -53,7 +54,7 @@ def test_an_offset_does_not_cancel_the_moments(tiles):
 
 def test_no_layer_ever_sees_more_than_a_tile(monkeypatch):
     monkeypatch.setattr(front, "TILE_FRAMES", 5)
-    monkeypatch.setattr(front, "TILE_STEPS", 300)
+    monkeypatch.setattr(front, "conv_limit", lambda device: 300)
     steps, convolve = [], torch.conv1d
 
     def counted(*args, **kwargs):

@@ -1,9 +1,10 @@
-"""The convolutional front end of HuBERT (Hsu et al. 2021), a tile of time at a time.
+"""The convolutional front end of HuBERT (Hsu et al. 2021) in bounded memory, and in pieces that every device computes.
 
-Seven convolutions turn 16 kHz into 50 frames a second. At once they need 13 MB for each second of audio, and the
-first one leaves more steps behind than Conv1d computes on a Mac before macOS 15.1. No convolution is padded, so
-frames [a, b) come from samples [320·a, 320·(b - 1) + 400) alone, and tiles joined are exact. Only the group norm
-behind the first convolution sees the whole signal: its moments are gathered in a first pass over that cheap layer.
+Seven convolutions turn 16 kHz into 50 frames a second. No convolution is padded, so frames [a, b) come from samples
+[320·a, 320·(b - 1) + 400) alone, and tiles of time, joined, are exact. Only the group norm behind the first layer
+sees the whole signal; it keeps every channel to itself, so it goes a block of channels at a time.
+
+A tile is shorter than any device's limit. The first convolution, 3,200 steps a second, is not: see `device.conv_limit`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,15 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultimate_rvc.device import conv_limit
 from ultimate_rvc.errors import AudioError
 from ultimate_rvc.rvc.seams import CONTENT_HOP_SAMPLES
 
 FIELD_SAMPLES = 400
-TILE_FRAMES = 500
-# The first layer's steps of one tile, with what the longest field adds: far below 65,536, where MPS gave up.
-FIRST_STRIDE_SAMPLES = 5
-TILE_STEPS = (TILE_FRAMES * CONTENT_HOP_SAMPLES + FIELD_SAMPLES) // FIRST_STRIDE_SAMPLES
-assert TILE_STEPS < 65_536
+TILE_FRAMES = 1000
+BLOCK_CHANNELS = 64
 
 
 def features_in_tiles(extractor: nn.Module, wav: Tensor) -> Tensor:
@@ -32,68 +31,65 @@ def features_in_tiles(extractor: nn.Module, wav: Tensor) -> Tensor:
     if wav.shape[-1] < FIELD_SAMPLES:
         raise AudioError(f"{wav.shape[-1]} samples are too few to hear words in; {FIELD_SAMPLES} is the least")
     first, *rest = extractor.conv_layers
-    opened = _opening(first, wav)
-    tiles = []
-    for tile in _tiles(wav):
-        hidden = opened(tile[:, None])
+    opened, tiles = _opening(first, wav), []
+    for start, stop in _tiles((wav.shape[-1] - FIELD_SAMPLES) // CONTENT_HOP_SAMPLES + 1):
+        hidden = opened(start, stop)
         for layer in rest:
             hidden = layer(hidden)
         tiles.append(hidden)
     return torch.cat(tiles, dim=-1)
 
 
-def _tiles(wav: Tensor) -> Iterator[Tensor]:
-    frames = (wav.shape[-1] - FIELD_SAMPLES) // CONTENT_HOP_SAMPLES + 1
+def _tiles(frames: int) -> Iterator[tuple[int, int]]:
     for start in range(0, frames, TILE_FRAMES):
-        stop = min(start + TILE_FRAMES, frames)
-        yield wav[:, start * CONTENT_HOP_SAMPLES : (stop - 1) * CONTENT_HOP_SAMPLES + FIELD_SAMPLES]
+        yield start, min(start + TILE_FRAMES, frames)
 
 
-def _opening(layer: nn.Module, wav: Tensor) -> Callable[[Tensor], Tensor]:
-    """The first layer [B, 1, t] → [B, C, t / 5]; where it norms over time, with the moments of the whole wav."""
-    norm = getattr(layer, "layer_norm", None)
-    if not isinstance(norm, nn.GroupNorm):
-        return layer
-    with _full_precision(wav):
-        mean, variance = _moments(layer.conv, wav)
-        scale = norm.weight.float()[:, None] * torch.rsqrt(variance + norm.eps)  # [B, C, 1]
-        shift = norm.bias.float()[:, None] - mean * scale
-
-    def normed(tile: Tensor) -> Tensor:
-        with _full_precision(tile):
-            steps = torch.addcmul(shift, _convolve(layer.conv, tile), scale)
-        return layer.activation(steps.to(_dtype_behind(tile, layer.conv)))
-
-    return normed
+def _opening(layer: nn.Module, wav: Tensor) -> Callable[[int, int], Tensor]:
+    """The first layer's part that frames [start, stop) need: [B, C, t]."""
+    if isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm):
+        (hop, field), dtype = _in_steps(layer.conv), _dtype_behind(wav, layer.conv)
+        signal = _normed_over_time(layer, wav)
+        return lambda start, stop: layer.activation(signal[..., start * hop : (stop - 1) * hop + field].to(dtype))
+    hop, field = CONTENT_HOP_SAMPLES, FIELD_SAMPLES
+    return lambda start, stop: layer(wav[:, None, start * hop : (stop - 1) * hop + field])
 
 
-def _moments(conv: nn.Conv1d, wav: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance over time of conv(wav), each [B, C, 1].
-
-    Chan, Golub and LeVeque's pairwise update: sums of squares over half a million steps would cancel in float32.
-    """
+def _in_steps(conv: nn.Conv1d) -> tuple[int, int]:
+    """Hop and field of a frame, counted in the first layer's steps."""
     stride, taps = conv.stride[0], conv.kernel_size[0]
-    steps = (wav.shape[-1] - taps) // stride + 1
-    mean = squares = wav.new_zeros((), dtype=torch.float32)
-    for start in range(0, steps, TILE_STEPS):
-        here = min(TILE_STEPS, steps - start)
-        piece = wav[:, None, start * stride : (start + here - 1) * stride + taps]
-        made = _convolve(conv, piece)
-        centre = made.mean(-1, keepdim=True)  # [B, C, 1]
-        spread = torch.linalg.vector_norm(made.sub_(centre), dim=-1, keepdim=True)  # three times as fast as var_mean
-        apart, share = centre - mean, here / (start + here)
-        squares = squares + spread.square() + apart.square() * (start * share)
-        mean = mean + apart * share
-    return mean, squares / steps
+    return CONTENT_HOP_SAMPLES // stride, (FIELD_SAMPLES - taps) // stride + 1
+
+
+def _normed_over_time(layer: nn.Module, wav: Tensor) -> Tensor:
+    """The first layer before its activation, [B, T] → [B, C, T / 5].
+
+    In full precision, because moments over a minute of sound do not fit a half; all behind them does.
+    """
+    norm = layer.layer_norm
+    with _full_precision(wav):
+        signal = _convolve(layer.conv, wav.float())
+        for start in range(0, norm.num_channels, BLOCK_CHANNELS):
+            block = slice(start, start + BLOCK_CHANNELS)
+            weight, bias = norm.weight[block].float(), norm.bias[block].float()
+            signal[:, block] = F.group_norm(signal[:, block], len(weight), weight, bias, norm.eps)
+    return signal
 
 
 def _convolve(conv: nn.Conv1d, wav: Tensor) -> Tensor:
-    bias = None if conv.bias is None else conv.bias.float()
-    return F.conv1d(wav.float(), conv.weight.float(), bias, conv.stride)
+    """[B, T] → [B, C, T / 5], in pieces where the device has a limit."""
+    stride, taps = conv.stride[0], conv.kernel_size[0]
+    weight, bias = conv.weight.float(), None if conv.bias is None else conv.bias.float()
+    steps, pieces = (wav.shape[-1] - taps) // stride + 1, []
+    longest = conv_limit(wav.device) or steps
+    for start in range(0, steps, longest):
+        stop = min(start + longest, steps)
+        piece = wav[:, None, start * stride : (stop - 1) * stride + taps]
+        pieces.append(F.conv1d(piece, weight, bias, stride))
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
 
 
 def _full_precision(wav: Tensor) -> AbstractContextManager:
-    """Moments over a minute of sound do not fit half precision; everything behind them does."""
     kind = wav.device.type
     return torch.autocast(kind, enabled=False) if _autocasts(kind) else nullcontext()
 
