@@ -97,8 +97,8 @@ def compare(path: Path, queries: np.ndarray, given: argparse.Namespace, exact: b
     errors = error_of(runs)
     for key, taken in runs.items():
         wall, cpu = (1e3 * statistics.median(run[i] for run in taken[1:]) for i in (1, 2))
-        kind = "exact" if exact else "IVF"
-        print(f"| {len(vectors):,} | {kind} | {key[0]} | {key[1]} | {wall:.1f} | {cpu:.1f} | {key[2]} | {errors[key]} |")
+        index = f"{len(vectors):,} | {'exact' if exact else 'IVF'}"
+        print(f"| {index} | {key[0]} | {key[1]} | {wall:.1f} | {cpu:.1f} | {key[2]} | {errors[key]} |")
 
 
 def error_of(runs: dict) -> dict:

@@ -26,6 +26,9 @@ from ultimate_rvc.rvc.infer.neighbours import (
 
 # Queries that a thread takes at once.
 PORTION = 128
+# Products of more multiplications than this start OpenBLAS's own threads, which then fight with ours.
+ALONE_PRODUCTS = 250_000
+TILE_QUERIES = 16
 # Rows are fetched in blocks that stay in a processor's cache until they are measured and mixed.
 CACHE_BYTES = 1 << 20
 
@@ -134,13 +137,21 @@ class SortedLists:
         products = np.zeros((len(queries), max(part.shape[1] for part in columns)), np.float32)
         borders = [*first.tolist(), len(queries)]
         for part, start, end in zip(columns, borders, borders[1:], strict=False):
-            np.matmul(queries[start:end], part, out=products[start:end, : part.shape[1]])
+            multiply(queries[start:end], part, products[start:end])
         return products
 
 
 def choose(lists: Lists) -> Candidates:
     """The way that costs the CPU least."""
     return AllRows(lists) if lists.searches_all else SortedLists(lists)
+
+
+def multiply(queries: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """queries [m, D] times columns [D, n] into out [m, ≥ n], in tiles that one thread computes."""
+    rows = max(1, ALONE_PRODUCTS // (min(TILE_QUERIES, len(queries)) * len(columns)))
+    for block in _blocks(slice(0, len(queries)), TILE_QUERIES):
+        for tile in _blocks(slice(0, columns.shape[1]), rows):
+            np.matmul(queries[block], columns[:, tile], out=out[block, tile])
 
 
 def mix(queries: np.ndarray, differences: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
@@ -151,7 +162,7 @@ def mix(queries: np.ndarray, differences: np.ndarray, scores: np.ndarray, k: int
         np.put_along_axis(shares, nearest, shares_of(np.take_along_axis(scores, nearest, 1)), 1)
     else:
         shares = shares_of(scores)
-    return queries + np.matmul(shares[:, None], differences)[:, 0]
+    return queries + np.einsum("bc,bcd->bd", shares, differences)
 
 
 def shares_of(scores: np.ndarray) -> np.ndarray:
