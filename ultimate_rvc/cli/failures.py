@@ -24,7 +24,7 @@ def tell(error: BaseException, debug: bool) -> int:
 
 def explain(error: BaseException) -> tuple[str, int]:
     """The line for people and the exit status."""
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+    if _interrupted(error):
         return "Interrupted; nothing half-written was left", INTERRUPTED
     if isinstance(error, click.UsageError):
         return f"Error: {error.format_message()}{_hint(error)}", error.exit_code
@@ -35,6 +35,15 @@ def explain(error: BaseException) -> tuple[str, int]:
     if _out_of_memory(error):
         return f"Error: out of memory; {REMEDY} ({_first_line(error)})", 1
     return f"Error: unexpected {type(error).__name__}: {_first_line(error)}; run again with --debug to see where", 1
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is what it is or came from: a library may turn it into an error of its own."""
+    while error is not None:
+        if isinstance(error, (KeyboardInterrupt, click.Abort)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 REMEDY = "use a smaller --batch-size, convert in pieces with --split-vocals, or close other programs"

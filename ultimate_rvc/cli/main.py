@@ -8,6 +8,7 @@ import click
 from ultimate_rvc import __version__
 from ultimate_rvc.cli import failures
 from ultimate_rvc.cli.generate import generate
+from ultimate_rvc.cli.models import models
 from ultimate_rvc.cli.session import Session, debug_option
 
 # The launcher's word for "not the web page"; `urvc cli generate …` and `urvc generate …` are the same command.
@@ -22,6 +23,7 @@ def root() -> None:
 
 
 root.add_command(generate)
+root.add_command(models)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -43,12 +43,15 @@ def require_apart(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def require_writable(folder: Path, needed_bytes: int = 0) -> None:
-    """Makes the folder and proves that files can be written there; raises OutputError with the reason."""
+    """Proves that files can be written there, or into what is there of the path to it.
+
+    Makes no folder, so that a run that fails leaves none. Raises OutputError with the reason.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
+        with tempfile.TemporaryFile(dir=there) as probe:
             probe.write(bytes(PROBE_BYTES))
-        free_bytes = shutil.disk_usage(folder).free
+        free_bytes = shutil.disk_usage(there).free
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}; choose another folder") from error
     if free_bytes < needed_bytes:

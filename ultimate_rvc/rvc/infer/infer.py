@@ -230,8 +230,8 @@ class VoiceConverter:
         kind = self.device.kind
         auto = "rmvpe" if self.optimization.strict_parity else pitches.choose_auto(kind)
         methods = tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
-        for name in methods:
-            if pitches.needs_download(name):
+        for name in methods:  # those that cannot be downloaded say themselves how to get them
+            if pitches.needs_download(name) and name in weights.CATALOGUE:
                 weights.ensure(name, self.on_progress)
         return methods
 
