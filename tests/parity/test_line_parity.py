@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
+from tiny.foreign import shelf_with
 from tiny.lines import (
     ENCODER_SEED,
     LINE_CASES,
@@ -22,7 +23,6 @@ from tiny.voices import write_voice
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.embed.hubert import load_encoder
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
-from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,7 +48,7 @@ def convert(case: LineCase, encoder, folder: Path, *, strict: bool = True, **opt
         speakers=3,
     )
     options = OptimizationConfig(device="cpu", strict_parity=strict, **optimization)
-    pipeline = Pipeline(case.rate_hz, LineConfig(), options, shelf=shelf_with_melody())
+    pipeline = Pipeline(case.rate_hz, LineConfig(), options, shelf=shelf_with(melody, "rmvpe", strict=strict))
     torch.manual_seed(NOISE_SEED)
     return pipeline.pipeline(
         encoder,
@@ -70,10 +70,8 @@ def convert(case: LineCase, encoder, folder: Path, *, strict: bool = True, **opt
     )
 
 
-def shelf_with_melody() -> Shelf:
-    shelf = Shelf()
-    shelf.get("pitch", ("rmvpe", "cpu"), lambda: lambda wav: torch.from_numpy(line_f0(len(wav) // 160)))
-    return shelf
+def melody(wav: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(line_f0(len(wav) // 160))
 
 
 def snr_db(reference: np.ndarray, given: np.ndarray) -> float:

@@ -4,8 +4,26 @@
 the identity, at 16 kHz, sample for sample.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from ultimate_rvc.rvc.infer.shelf import Shelf
+
+
+def steady(f0_hz: float = 220.0) -> Callable[[Tensor], Tensor]:
+    """An estimator that hears one note all the time."""
+    return lambda wav: torch.full((len(wav) // 160,), f0_hz, device=wav.device)
+
+
+def shelf_with(
+    melody: Callable[[Tensor], Tensor], method: str = "swift", *, device: str = "cpu", strict: bool = False
+) -> Shelf:
+    """A shelf on which this estimator already lies under the method's name."""
+    shelf = Shelf()
+    shelf.get("pitch", (method, device, strict), lambda: melody)
+    return shelf
 
 
 class Frames:

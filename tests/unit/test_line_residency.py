@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
+from tiny.foreign import shelf_with, steady
 from tiny.indexes import clustered, ivf_index, write_index
 from tiny.lines import LineConfig
 from tiny.sounds import voice_like
@@ -22,7 +23,6 @@ from ultimate_rvc.rvc.infer import retrieval, spans
 from ultimate_rvc.rvc.infer.faiss_file import read_index
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
 from ultimate_rvc.rvc.infer.rules import OwnRules
-from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.synth.noise import GlobalNoise
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
@@ -68,8 +68,7 @@ def device_without_numbers(monkeypatch):
 @pytest.mark.parametrize("batch", [1, 2])
 def test_the_line_stays_on_the_device(kind, batch, encoder, device_without_numbers, tmp_path):
     voice = load_synthesizer(write_voice(tmp_path, **kind), CPU).to(META)
-    shelf = Shelf()
-    shelf.get("pitch", ("rmvpe", "meta"), lambda: lambda wav: torch.zeros(len(wav) // 160, device=wav.device))
+    shelf = shelf_with(steady(), "rmvpe", device="meta")
     options = OptimizationConfig(device="meta", batch_size=batch)
     pipeline = Pipeline(voice.sample_rate_hz, LineConfig(device="meta"), options, shelf=shelf)
     width = voice.feature_channels

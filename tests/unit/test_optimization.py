@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny.encoders import write_encoder
+from tiny.foreign import shelf_with, steady
 from tiny.lines import LineConfig
 from tiny.sounds import voice_like
 from tiny.voices import write_voice
@@ -19,7 +20,6 @@ from ultimate_rvc.rvc.infer.infer import PipelineConfig
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler, get_default_config, resolve
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
 from ultimate_rvc.rvc.infer.rules import UpstreamRules
-from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 CPU = torch.device("cpu")
@@ -88,16 +88,8 @@ def studio(tmp_path_factory):
     return load_encoder(write_encoder(folder / "encoder"), CPU), load_synthesizer(write_voice(folder, rate=32_000), CPU)
 
 
-class Counting(Shelf):
-    """A shelf with a made-up melody."""
-
-    def __init__(self):
-        super().__init__()
-        self.get("pitch", ("swift", "cpu"), lambda: lambda wav: torch.full((len(wav) // 160,), 220.0))
-
-
 def convert(studio, wav, **fields) -> tuple[np.ndarray, Pipeline]:
-    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu", **fields), shelf=Counting())
+    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu", **fields), shelf=shelf_with(steady()))
     out = pipeline.pipeline(*studio, 0, wav, 0, "swift", "", 0.0, True, 1.0, "v2", 0.33)
     return out, pipeline
 

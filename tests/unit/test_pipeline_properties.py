@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny.encoders import write_encoder
-from tiny.foreign import Frames, Repeat, Tone
+from tiny.foreign import Frames, Repeat, Tone, shelf_with, steady
 from tiny.lines import LineConfig
 from tiny.sounds import tone, voice_like
 from tiny.voices import write_voice
@@ -19,7 +19,6 @@ from ultimate_rvc.progress import silent
 from ultimate_rvc.rvc.embed.hubert import load_encoder
 from ultimate_rvc.rvc.infer.highpass import DeviceHighpass
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
-from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 RATE_HZ = 16_000
@@ -63,10 +62,8 @@ class Studio:
     voice: object
     f0_hz: float = 220.0
 
-    def run(self, wav, config=None, *, seed=0, shift=0, sid=0, f0=None, on_progress=silent, **optimization):
-        shelf = Shelf()
-        melody = f0 or (lambda wav: torch.full((len(wav) // 160,), self.f0_hz))
-        shelf.get("pitch", ("swift", "cpu"), lambda: melody)
+    def run(self, wav, config=None, *, seed=0, shift=0, sid=0, on_progress=silent, **optimization):
+        shelf = shelf_with(steady(self.f0_hz), strict=optimization.get("strict_parity", False))
         options = OptimizationConfig(device="cpu", **optimization)
         pipeline = Pipeline(self.voice.sample_rate_hz, config or LineConfig(), options, shelf=shelf)
         arguments = (sid, wav, shift, "swift", "", 0.0, self.voice.has_pitch, 1.0, "v2", 0.33)
@@ -120,9 +117,9 @@ def test_a_gap_stays_silent_and_its_neighbours_do_not(studio):
 
 def test_an_octave_up_doubles_f0():
     wav = tone(220.0, 3.0, RATE_HZ)
-    shelf = Shelf()
-    shelf.get("pitch", ("swift", "cpu"), lambda: lambda wav: torch.full((len(wav) // 160,), 220.0))
-    pipeline = Pipeline(32_000, LineConfig(x_center=38, x_max=41), OptimizationConfig(device="cpu"), shelf=shelf)
+    pipeline = Pipeline(
+        32_000, LineConfig(x_center=38, x_max=41), OptimizationConfig(device="cpu"), shelf=shelf_with(steady())
+    )
     out = pipeline.pipeline(Frames(), Tone(32_000), 0, wav, 12, "swift", "", 0.0, True, 1.0, "v2", 0.5)
     spectrum = np.abs(np.fft.rfft(out * np.hanning(len(out))))
     peak_hz = spectrum.argmax() * 32_000 / len(out)
@@ -131,9 +128,7 @@ def test_an_octave_up_doubles_f0():
 
 def test_index_rate_zero_equals_no_index(studio, tmp_path):
     wav = voice_like(1.0, RATE_HZ)
-    shelf = Shelf()
-    shelf.get("pitch", ("swift", "cpu"), lambda: lambda wav: torch.full((len(wav) // 160,), 220.0))
-    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu"), shelf=shelf)
+    pipeline = Pipeline(32_000, LineConfig(), OptimizationConfig(device="cpu"), shelf=shelf_with(steady()))
     arguments = (studio.encoder, studio.voice, 0, wav, 0, "swift")
     rest = (True, 1.0, "v2", 0.33)
     without = pipeline.pipeline(*arguments, "", 0.75, *rest)

@@ -249,7 +249,8 @@ class Pipeline:
 
     def _estimator(self, method: str) -> Any:
         name = pitches.choose_auto(self.device.type) if method == "auto" else method
-        return self.shelf.get("pitch", (name, str(self.device)), lambda: pitches.load(name, self.device))
+        key = (name, str(self.device), self.optimization.strict_parity)
+        return self.shelf.get("pitch", key, lambda: pitches.load(name, self.device, strict=key[2]))
 
     def _read_curve(self, path: "str | Path", frames: int) -> Tensor:
         """The file's curve [F] on the padded line: it begins where the song does."""
