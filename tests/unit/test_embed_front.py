@@ -67,11 +67,12 @@ def test_no_layer_ever_sees_more_than_a_tile(monkeypatch):
     assert len(steps) > 100 and max(steps) <= (5 * 320 + 400) // 5
 
 
-def test_the_norm_keeps_full_precision_under_autocast():
+def test_half_precision_begins_behind_the_norm():
     whole, loud = extractor("group"), 30 * wav(1, 200_000)
-    exact = front.features_in_tiles(whole, loud)
+    exact, normed = front.features_in_tiles(whole, loud), front._normed_over_time(whole.conv_layers[0], loud)
     with torch.autocast("cpu", torch.float16):
         half = front.features_in_tiles(whole, loud)
+        assert torch.equal(front._normed_over_time(whole.conv_layers[0], loud), normed)
     assert half.dtype == torch.float16
     assert (half.float() - exact).abs().max() < HALF_TOLERANCE * exact.abs().max()
 
