@@ -8,7 +8,6 @@ generator that only listens. Layer 9 behind final_proj, which upstream does not 
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import types
@@ -20,10 +19,10 @@ sys.path.insert(0, str(HERE.parent))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tiny.encoders import write_encoder  # noqa: E402
+from tiny.golden import store  # noqa: E402
 
 SEED = 7
 SAMPLES = 4100
-GOLDEN = HERE / "golden" / "embed_tiny.npz"
 
 
 class Listener:
@@ -83,22 +82,16 @@ def main() -> None:
     parser.add_argument("--commit", required=True)
     chosen = parser.parse_args()
     kept = record(chosen.upstream)
-    np.savez_compressed(GOLDEN, **kept)
-    import transformers
-
-    manifest = HERE / "golden" / "MANIFEST.json"
-    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
-    entries[GOLDEN.name] = {
-        "project": "Ultimate RVC 0.6.0",
-        "commit": chosen.commit,
-        "ran": "load_embedding, Pipeline.voice_conversion; tests/parity/record_embed.py",
-        "seed": SEED,
-        "arrays": {name: list(array.shape) for name, array in kept.items()},
-        "bytes": GOLDEN.stat().st_size,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
-    manifest.write_text(json.dumps(entries, indent=1) + "\n")
+    store(
+        "embed_tiny",
+        kept,
+        versions=("torch", "transformers"),
+        project="Ultimate RVC 0.6.0",
+        commit=chosen.commit,
+        ran="load_embedding, Pipeline.voice_conversion; tests/parity/record_embed.py",
+        seed=SEED,
+        arrays={name: list(array.shape) for name, array in kept.items()},
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Records the whole line from the class that people use today, for `test_line_parity.py`.
 
-    python tests/parity/record_line.py --upstream ULTIMATE_RVC_CHECKOUT/src --applio APPLIO_CHECKOUT
+    python tests/parity/record_line.py --upstream ULTIMATE_RVC_CHECKOUT/src COMMIT --applio APPLIO_CHECKOUT COMMIT
 
 Runs each project's own Pipeline and Synthesizer on the tiny voices of `tests/tiny`; pitch estimators are replaced by
 a made-up melody, so that nothing has to be downloaded. Voices without pitch are recorded from Applio, because
@@ -20,13 +20,25 @@ sys.path[:0] = [str(HERE.parent)]
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tiny.encoders import write_encoder  # noqa: E402
-from tiny.lines import ENCODER_SEED, LINE_CASES, NOISE_SEED, LineConfig, keep, line_f0, line_index, line_input  # noqa: E402
+from tiny.golden import store  # noqa: E402
+from tiny.lines import (  # noqa: E402
+    ENCODER_SEED,
+    INDEX_SEED,
+    LINE_CASES,
+    NOISE_SEED,
+    LineConfig,
+    keep,
+    line_f0,
+    line_index,
+    line_input,
+)
 from tiny.voices import tiny_checkpoint  # noqa: E402
 
 PROJECTS = {
     "upstream": ("ultimate_rvc.rvc.infer.pipeline", "ultimate_rvc.rvc.lib.algorithm.synthesizers"),
     "applio": ("rvc.infer.pipeline", "rvc.lib.algorithm.synthesizers"),
 }
+NAMES = {"upstream": "Ultimate RVC 0.6.0", "applio": "Applio 3.6"}
 
 
 class MadeUpMelody:
@@ -60,7 +72,7 @@ def synthesizer(case, module):
     width = 768 if case.version == "v2" else 256
     net = module.Synthesizer(*config, use_f0=case.pitched, text_enc_hidden_dim=width, vocoder=case.vocoder)
     del net.enc_q
-    print(case.name, net.load_state_dict(cpt["weight"], strict=False))
+    net.load_state_dict(cpt["weight"], strict=True)
     return net.float().eval()
 
 
@@ -75,7 +87,7 @@ def encoder(folder: Path):
     return WithProjection.from_pretrained(write_encoder(folder / "encoder", ENCODER_SEED)).eval()
 
 
-def record(project: str) -> None:
+def record(project: str, commit: str) -> None:
     import importlib
 
     pipeline, synthesizers = (importlib.import_module(name) for name in PROJECTS[project])
@@ -93,25 +105,32 @@ def record(project: str) -> None:
                 case.pitched, case.volume_envelope, case.version, case.protect, case.autotune,
                 case.autotune_strength, case.proposed_pitch, 155.0,
             )  # fmt: skip
-            np.savez_compressed(HERE / "golden" / f"line_{case.name}.npz", **keep(wave))
+            store(
+                f"line_{case.name}",
+                keep(wave),
+                versions=("torch", "transformers", "faiss-cpu", "librosa"),
+                project=NAMES[project],
+                commit=commit,
+                ran="Pipeline.pipeline with its own Synthesizer, made-up melody; tests/parity/record_line.py",
+                seed={"noise": NOISE_SEED, "encoder": ENCODER_SEED, "index": INDEX_SEED},
+            )
             print(case.name, len(wave), float(np.abs(wave).max()))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--upstream")
-    parser.add_argument("--applio")
-    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
+    for project in PROJECTS:
+        parser.add_argument(f"--{project}", nargs=2, metavar=("FOLDER", "COMMIT"))
+    parser.add_argument("--only", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.only:
-        project, root = chosen.only
+        project, root, commit = chosen.only
         prepare(root)
-        record(project)
+        record(project, commit)
         return
-    for project in ("upstream", "applio"):
-        root = getattr(chosen, project)
-        if root:
-            subprocess.run([sys.executable, __file__, "--only", project, root], check=True)
+    for project in PROJECTS:  # each in a process of its own, because both call a package `rvc`
+        if given := getattr(chosen, project):
+            subprocess.run([sys.executable, __file__, "--only", project, *given], check=True)
 
 
 if __name__ == "__main__":

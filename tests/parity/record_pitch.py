@@ -9,7 +9,6 @@ an empty module. torchcrepe's random dither is set to zero. Only numbers are wri
 
 import argparse
 import importlib
-import json
 import sys
 import tempfile
 import types
@@ -21,6 +20,7 @@ sys.path[:0] = [str(HERE.parent)]
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tiny import pitch as tiny  # noqa: E402
+from tiny.golden import store  # noqa: E402
 
 # Seconds of melody: long enough for two of CREPE's stretches where only f0 is kept.
 SHORT_S, LONG_S = 0.45, 6.0
@@ -144,32 +144,22 @@ RECORDINGS = {
 }
 
 
-def versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("torch", "torchcrepe", "torchfcpe")}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upstream", required=True, help="the checkout's src folder")
     parser.add_argument("--commit", required=True, help="what is checked out there")
     given = parser.parse_args()
     sys.path.insert(0, given.upstream)
-    manifest = HERE / "golden" / "MANIFEST.json"
-    fresh = {}
     for name, (make, ran) in RECORDINGS.items():
-        golden = HERE / "golden" / f"{name}.npz"
-        np.savez_compressed(golden, **make())
-        fresh[golden.name] = {
-            "project": "Ultimate RVC 0.6.0",
-            "commit": given.commit,
-            "ran": f"ultimate_rvc.rvc {ran}; tests/parity/record_pitch.py",
-            "seed": tiny.SEED,
-            "bytes": golden.stat().st_size,
-        } | versions()
-    notes = json.loads(manifest.read_text()) if manifest.exists() else {}
-    manifest.write_text(json.dumps(dict(sorted((notes | fresh).items())), indent=1) + "\n")
+        store(
+            name,
+            make(),
+            versions=("torch", "torchcrepe", "torchfcpe"),
+            project="Ultimate RVC 0.6.0",
+            commit=given.commit,
+            ran=f"ultimate_rvc.rvc {ran}; tests/parity/record_pitch.py",
+            seed=tiny.SEED,
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ the clip (LJSpeech, public domain) and on a small index. Only numbers are writte
 """
 
 import argparse
-import json
 import sys
 import types
 from pathlib import Path
@@ -19,6 +18,7 @@ import faiss  # noqa: E402
 import librosa  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from tiny.golden import store  # noqa: E402
 from tiny.indexes import clustered  # noqa: E402
 from tiny.signals import ENVELOPE_RATES, SpanConfig, long_signal, other_voice  # noqa: E402
 
@@ -106,21 +106,16 @@ def main() -> None:
 
 
 def write(name: str, arrays: dict[str, np.ndarray], given: argparse.Namespace, ran: str) -> None:
-    golden = HERE / "golden" / f"signals_{name}.npz"
-    np.savez_compressed(golden, **arrays)
-    manifest = HERE / "golden" / "MANIFEST.json"
-    notes = json.loads(manifest.read_text()) if manifest.exists() else {}
-    notes[golden.name] = {
-        "project": "Ultimate RVC 0.6.0",
-        "commit": given.commit,
-        "ran": f"{ran}; tests/parity/record_signals.py",
-        "input": Path(given.clip).name,
-        "seed": SEED,
-        "bytes": golden.stat().st_size,
-        "faiss": faiss.__version__,
-        "librosa": librosa.__version__,
-    }
-    manifest.write_text(json.dumps(dict(sorted(notes.items())), indent=1) + "\n")
+    store(
+        f"signals_{name}",
+        arrays,
+        versions=("faiss-cpu", "librosa"),
+        project="Ultimate RVC 0.6.0",
+        commit=given.commit,
+        ran=f"{ran}; tests/parity/record_signals.py",
+        input=Path(given.clip).name,
+        seed=SEED,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ what that project imports: torch, and torchaudio for RefineGAN. Only numbers are
 
 import argparse
 import importlib
-import json
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ sys.path[:0] = [str(HERE.parent)]
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from tiny.golden import store  # noqa: E402
 from tiny.scores import made_up_score  # noqa: E402
 from tiny.singers import NOISE_SEED, SINGERS, Singer  # noqa: E402
 from tiny.voices import tiny_checkpoint  # noqa: E402
@@ -54,34 +54,25 @@ def record(singer: Singer) -> dict[str, np.ndarray]:
     return heard | {"wav": wav.numpy(), "mask": mask.numpy()} | {name: value.numpy() for name, value in named}
 
 
-def note(golden: Path, singer: Singer, commit: str) -> dict:
-    return {
-        "project": "Ultimate RVC 0.6.0",
-        "commit": commit,
-        "ran": "ultimate_rvc.rvc.lib.algorithm.synthesizers.Synthesizer.infer; tests/parity/record_synth.py",
-        "seed": NOISE_SEED,
-        "voice": singer.voice,
-        "frames": singer.frames,
-        "batch": singer.batch,
-        "bytes": golden.stat().st_size,
-        "torch": torch.__version__,
-        "torchaudio": f"{sys.modules['torchaudio'].__version__}, its functional.resample alone (pure Python)",
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upstream", required=True, help="the checkout's src folder")
     parser.add_argument("--commit", required=True, help="what is checked out there")
     given = parser.parse_args()
     sys.path.insert(0, given.upstream)
-    manifest = HERE / "golden" / "MANIFEST.json"
-    notes = json.loads(manifest.read_text()) if manifest.exists() else {}
     for singer in SINGERS:
-        golden = HERE / "golden" / f"synth_{singer.name}.npz"
-        np.savez_compressed(golden, **record(singer))
-        notes[golden.name] = note(golden, singer, given.commit)
-    manifest.write_text(json.dumps(dict(sorted(notes.items())), indent=1) + "\n")
+        store(
+            f"synth_{singer.name}",
+            record(singer),
+            project="Ultimate RVC 0.6.0",
+            commit=given.commit,
+            ran="ultimate_rvc.rvc.lib.algorithm.synthesizers.Synthesizer.infer; tests/parity/record_synth.py",
+            seed=NOISE_SEED,
+            voice=singer.voice,
+            frames=singer.frames,
+            batch=singer.batch,
+            torchaudio=f"{sys.modules['torchaudio'].__version__}, its functional.resample alone (pure Python)",
+        )
 
 
 if __name__ == "__main__":
