@@ -175,8 +175,9 @@ def test_the_host_and_the_device_agree(tmp_path):
     assert torch.allclose(device(features), host(features), atol=FEATURE_ATOL)
 
 
-def test_autocast_does_not_choose_other_neighbours(tmp_path):
-    retriever, features = retrievers(tmp_path)[0], torch.from_numpy(QUERIES)[None]
+@pytest.mark.parametrize("way", DEVICE_WAYS.values(), ids=DEVICE_WAYS)
+def test_autocast_changes_nothing(way):
+    retriever, features = searching(parsed(ivf_index(VECTORS, 11)), way), torch.from_numpy(QUERIES)[None]
     alone = retriever(features)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(retriever(features), alone)
