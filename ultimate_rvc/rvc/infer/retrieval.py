@@ -99,18 +99,17 @@ class FaissRetriever:
 
         read_index(path, dimensions=dimensions)  # the same errors as on the device
         self._index = faiss.read_index(os.fspath(path))
-        self._vectors = self._index.reconstruct_n(0, self._index.ntotal)
+        self._vectors = torch.from_numpy(self._index.reconstruct_n(0, self._index.ntotal))
         self.ntotal, self.d = self._index.ntotal, self._index.d
         self.search, self.reconstruct_n = self._index.search, self._index.reconstruct_n
 
     @torch.no_grad()
     def __call__(self, features: Tensor) -> Tensor:
         """features [B, L, D] → [B, L, D], in their dtype and on their device."""
-        queries = features.reshape(-1, features.shape[-1]).float().cpu().numpy()
-        scores, ids = self._index.search(queries, k=NEIGHBOURS)
-        differences = self._vectors[np.maximum(ids, 0)] - queries[:, None]  # [Q, k, D]
-        mixed = host_neighbours.mix(queries, differences, scores, NEIGHBOURS)
-        return torch.from_numpy(mixed).view(features.shape).to(features)
+        queries = features.reshape(-1, features.shape[-1]).float().cpu()
+        scores, ids = self._index.search(queries.numpy(), k=NEIGHBOURS)
+        found = neighbours.Found(torch.from_numpy(scores), torch.from_numpy(ids))
+        return host_neighbours.mix(queries, self._vectors, found).view(features.shape).to(features)
 
 
 def search_on(index: StoredIndex, device: torch.device) -> "neighbours.Search | host_neighbours.HostSearch":
