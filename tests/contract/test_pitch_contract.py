@@ -10,7 +10,7 @@ from tiny import pitch as tiny
 
 from ultimate_rvc.rvc import pitch
 from ultimate_rvc.rvc.pitch import registry, rmvpe
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 CPU = torch.device("cpu")
 TONE_TOLERANCE_CENTS = 10.0

@@ -12,7 +12,8 @@ import torch
 from tiny import pitch as tiny
 
 from ultimate_rvc.rvc.pitch import contour, crepe, fcpe, rmvpe
-from ultimate_rvc.rvc.pitch.files import fit, places
+from ultimate_rvc.rvc.pitch.files import places
+from ultimate_rvc.rvc.stored_weights import fit
 
 GOLDEN = Path(__file__).parent / "golden"
 CPU = torch.device("cpu")

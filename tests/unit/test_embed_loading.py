@@ -1,19 +1,16 @@
 """An encoder's folder is read strictly, in every spelling that people have, and never runs code."""
 
 import json
-import pickle
 
 import pytest
 import torch
 from tiny.encoders import encoder_weights, save_weights, write_encoder
 
-from ultimate_rvc.errors import CheckpointError, UnsafePickleError, WeightsNotFound
+from ultimate_rvc.errors import CheckpointError, WeightsNotFound
 from ultimate_rvc.rvc.embed import hubert
 from ultimate_rvc.rvc.embed.hubert import embedder_for, load_encoder
 
 SMALL = {"hidden": 48, "layers": 10}
-# Weights of size 0.1 rounded to float16 move features of size 1 by this much through ten layers.
-HALF_TOLERANCE = 5e-2
 
 
 def features(folder, version="v2"):
@@ -44,12 +41,6 @@ def test_every_spelling_gives_the_same_features(folder, tmp_path, spelling):
     assert torch.equal(features(folder), features(other))
 
 
-def test_half_precision_is_widened(folder, tmp_path):
-    other = write_encoder(tmp_path / "other", **SMALL, half=True)
-    assert {value.dtype for value in load_encoder(other, "cpu").parameters()} == {torch.float32}
-    assert 0 < (features(folder) - features(other)).abs().max() < HALF_TOLERANCE
-
-
 def test_a_loaded_encoder_is_ready_for_inference(folder):
     model = load_encoder(folder, "cpu")
     assert type(model) is hubert.HubertWithFinalProj
@@ -63,31 +54,6 @@ def test_what_training_leaves_behind_is_ignored(folder, key):
     before = features(folder)
     rewrite(folder, lambda weights: weights.update({key: torch.ones(3)}))
     assert torch.equal(features(folder), before)
-
-
-def test_missing_surplus_and_misshapen_keys_are_listed(folder):
-    def change(weights):
-        del weights["encoder.layer_norm.bias"]
-        weights["encoder.adapter"] = torch.ones(1)
-        weights["feature_projection.projection.bias"] = torch.ones(2)
-
-    with pytest.raises(CheckpointError) as caught:
-        load_encoder(rewrite(folder, change), "cpu")
-    told = str(caught.value)
-    for part in (
-        "1 missing: encoder.layer_norm.bias",
-        "1 surplus: encoder.adapter",
-        "1 misshapen: feature_projection.projection.bias (2,) for (48,)",
-        str(folder),
-    ):
-        assert part in told
-    assert "\n" not in told
-
-
-def test_long_lists_are_cut(folder):
-    with pytest.raises(CheckpointError, match=r"\d+ missing: .* and \d+ more") as caught:
-        load_encoder(rewrite(folder, dict.clear), "cpu")
-    assert len(str(caught.value)) < 600
 
 
 def without_projection(weights):
@@ -105,30 +71,6 @@ def test_an_encoder_without_projection_serves_v2_voices_alone(folder):
 def test_half_a_projection_is_an_error(folder):
     with pytest.raises(CheckpointError, match=r"1 missing: final_proj\.bias"):
         load_encoder(rewrite(folder, lambda weights: weights.pop("final_proj.bias")), "cpu")
-
-
-class Runs:
-    """A pickle that wants to call something."""
-
-    def __reduce__(self):
-        return exec, ("raise SystemExit",)
-
-
-def test_a_pickle_that_wants_to_run_code_is_refused(folder):
-    torch.save({"weight": Runs()}, folder / "pytorch_model.bin")
-    with pytest.raises(UnsafePickleError, match="wants to run code"):
-        load_encoder(folder, "cpu")
-
-
-A_LIST = pickle.dumps([1], protocol=2)
-
-
-@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", A_LIST, b"PK\x03\x04 cut off"])
-def test_what_is_no_file_of_weights_is_an_error_in_one_line(folder, content):
-    (folder / "pytorch_model.bin").write_bytes(content)
-    with pytest.raises(CheckpointError, match="fetch it again") as caught:
-        load_encoder(folder, "cpu")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["config.json", "pytorch_model.bin"])

@@ -8,8 +8,8 @@ from tiny import pitch as tiny
 from ultimate_rvc.rvc import pitch
 from ultimate_rvc.rvc.pitch import crepe, fcpe, mel, rmvpe, salience, viterbi
 from ultimate_rvc.rvc.pitch.blocks import blocks
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
 from ultimate_rvc.rvc.pitch.grid import onto_grid
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 CPU = torch.device("cpu")
 # Filters have heights of about 0.03; librosa rounds in another order.

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ultimate_rvc.rvc import pitch
 from ultimate_rvc.rvc.pitch import contour, rmvpe
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 CPU = torch.device("cpu")
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.errors import CheckpointError
-from ultimate_rvc.rvc.embed.files import fit, not_a_configuration, read_config, read_weights, weights_file
+from ultimate_rvc.rvc.embed.files import inference_weights, not_a_configuration, read_config, weights_file
 from ultimate_rvc.rvc.embed.front import features_in_tiles
 from ultimate_rvc.rvc.seams import Embedder
+from ultimate_rvc.rvc.stored_weights import fit
 
 if TYPE_CHECKING:
     from transformers import HubertConfig, HubertModel
@@ -31,12 +32,11 @@ def load_encoder(folder: Path, device: torch.device | str) -> "HubertModel":
     Raises WeightsNotFound, CheckpointError or UnsafePickleError.
     """
     config, path = read_config(folder), weights_file(folder)
-    weights = read_weights(path)
+    weights = inference_weights(path)
     model = _skeleton(config, folder)
     if not any(key in weights for key in PROJECTION_KEYS):
         model.final_proj = None
-    fit(model, weights, path)
-    return model.eval().requires_grad_(False).to(device)
+    return fit(model, weights, path, wanted="its config.json").to(device)
 
 
 def _skeleton(config: "HubertConfig", folder: Path) -> "HubertModel":

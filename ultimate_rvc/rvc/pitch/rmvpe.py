@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ultimate_rvc.rvc.pitch.blocks import Block, blocks
-from ultimate_rvc.rvc.pitch.files import fit, read_weights
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
 from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES
+from ultimate_rvc.rvc.stored_weights import fit, read_weights
 
 SCALE = MelScale(low_hz=30, high_hz=8000, htk=True)
 VOICED_SALIENCE = 0.03
@@ -53,7 +53,7 @@ class Rmvpe:
 
     @classmethod
     def load(cls, path: Path, device: torch.device, *, max_block_s: float | None = MAX_BLOCK_S) -> "Rmvpe":
-        """Weights from rmvpe.pt; see `files` for the errors."""
+        """Weights from rmvpe.pt; see `stored_weights` for the errors."""
         with torch.device("meta"):
             network = RmvpeNetwork(Sizes())
         return cls(fit(network, read_weights(path), path), device, max_block_s=max_block_s)

@@ -11,10 +11,8 @@ as it is, all else as JSON. w-okada's voice changer writes the same.
 import json
 import math
 import os
-import pickle
 import re
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -24,22 +22,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ultimate_rvc.errors import CheckpointError, UnsafePickleError
+from ultimate_rvc.errors import CheckpointError
 from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND
+from ultimate_rvc.rvc.stored_weights import LISTED_KEYS, differences, fold_weight_norm, listed, read_weights
 
+KIND = "a voice"
 VOCODERS = ("HiFi-GAN", "MRF HiFi-GAN", "RefineGAN")
 FEATURES_OF_VERSION = {"v1": 256, "v2": 768}
 VERSION_OF_FEATURES = {width: version for version, width in FEATURES_OF_VERSION.items()}
-# Magnitude and direction of a weight-normed weight, as torch's two implementations name them.
-WEIGHT_NORM_KEYS = (
-    ("weight_g", "weight_v"),
-    ("parametrizations.weight.original0", "parametrizations.weight.original1"),
-)
 # Trainers drop the posterior encoder before they publish a voice; some tools forget to.
 TRAINING_ONLY = "enc_q."
-LISTED_KEYS = 6
 SPEAKERS_AT, FEATURES_AT = 15, 17
-INDEX_MAGICS = (b"IxF", b"Iw", b"IxH", b"IxM", b"IxP", b"Ixp", b"IBw", b"IxT")
 
 
 @dataclass(frozen=True)
@@ -142,8 +135,8 @@ def read_fields(path: Path) -> dict[str, Any]:
     """The dictionary that the file holds, `weight` and `config` among it, as it was written."""
     if not path.is_file():
         raise CheckpointError(f"{path} is no file; give the .pth or .safetensors file of a voice")
-    raw = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    if isinstance(raw, dict) and isinstance(raw.get("weight"), dict) and isinstance(raw.get("config"), list | tuple):
+    raw = _read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path, KIND)
+    if isinstance(raw.get("weight"), dict) and isinstance(raw.get("config"), list | tuple):
         return raw
     raise CheckpointError(f"{path} is no voice: {_what_instead(raw)}")
 
@@ -162,58 +155,18 @@ def save_safetensors(raw: Mapping[str, Any], path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def fold_weight_norm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """float32 copies, each pair of magnitude and direction replaced by the weight it stands for."""
-    full = {key: tensor.to(torch.float32, copy=True) for key, tensor in weights.items()}
-    folded = dict(_folded(full))
-    return {key: folded.get(key, tensor) for key, tensor in full.items() if not _is_half_a_pair(key, full)} | folded
-
-
 def check_weights(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
     """Raises CheckpointError, with the keys, unless names and shapes are those of `expected` and all is finite."""
-    have = checkpoint.weights
-    misshapen = [f"{k} {_shape(have[k])} for {_shape(expected[k])}" for k in expected.keys() & have.keys()
-                 if have[k].shape != expected[k].shape]  # fmt: skip
-    wrong = {
-        "missing": sorted(expected.keys() - have.keys()),
-        "surplus": sorted(have.keys() - expected.keys()),
-        "misshapen": sorted(misshapen),
-        "not finite": sorted(key for key, tensor in have.items() if not torch.isfinite(tensor).all()),
-    }
-    if any(wrong.values()):
+    tensors = {key: value for key, value in checkpoint.weights.items() if isinstance(value, Tensor)}
+    not_finite = sorted(key for key, tensor in tensors.items() if not torch.isfinite(tensor).all())
+    problems = listed(differences(expected, checkpoint.weights) | {"not finite": not_finite})
+    if problems:
         kind = f"{checkpoint.version} voice with {checkpoint.vocoder}"
-        problems = "; ".join(_listed(name, keys) for name, keys in wrong.items() if keys)
         raise CheckpointError(f"{checkpoint.path} does not fit a {kind}: {problems}. Download or export it again")
-
-
-def _listed(name: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - LISTED_KEYS} more" if len(keys) > LISTED_KEYS else ""
-    return f"{len(keys)} {name} ({', '.join(keys[:LISTED_KEYS])}{more})"
-
-
-def _shape(tensor: Tensor) -> str:
-    return "×".join(map(str, tensor.shape))
 
 
 def _sung(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in weights.items() if not key.startswith(TRAINING_ONLY)}
-
-
-def _folded(full: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    for magnitude, direction in WEIGHT_NORM_KEYS:
-        for key in [key for key in full if key.endswith("." + magnitude)]:
-            stem = key.removesuffix(magnitude)
-            if stem + direction in full:
-                # The very kernel behind torch's weight_norm, so that a folded voice sings bit for bit the same.
-                yield stem + "weight", torch._weight_norm(full[stem + direction], full[key], 0)
-
-
-def _is_half_a_pair(key: str, full: Mapping[str, Tensor]) -> bool:
-    for pair in WEIGHT_NORM_KEYS:
-        for mine, other in (pair, pair[::-1]):
-            if key.endswith("." + mine) and key.removesuffix(mine) + other in full:
-                return True
-    return False
 
 
 def _check(checkpoint: Checkpoint) -> None:
@@ -291,59 +244,13 @@ _READERS = {spec.name: int for spec in fields(VoiceConfig)} | {
 }
 
 
-def _read_pickle(path: Path) -> Any:
-    _refuse_other_files(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise _refusal(path, str(error)) from error
-    except (RuntimeError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as a voice ({_first_line(error)}); download it again") from error
-    except (EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
-        # What the unpickler stumbles over in a file that is no pickle; its words would help nobody.
-        raise CheckpointError(f"{path} is damaged, or no voice at all; download it again") from error
-
-
-def _refusal(path: Path, reason: str) -> CheckpointError | UnsafePickleError:
-    named = re.search(r"(?i)unsupported (?:global|class|function):?\s*(?:global )?([\w.]+)", reason)
-    if named is None:
-        return CheckpointError(f"{path} is damaged, or no voice at all; download it again")
-    return UnsafePickleError(
-        f"{path} wants to run code while it is read ({named[1]}); a voice holds only numbers and text, "
-        "so do not use this file and get the voice elsewhere"
-    )
-
-
-def _refuse_other_files(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(512)
-    if not head:
-        raise CheckpointError(f"{path} is empty; download it again")
-    if head.lstrip()[:1] == b"<":
-        raise CheckpointError(f"{path} is a web page, not a voice; download the file itself")
-    if head.startswith(INDEX_MAGICS):
-        raise CheckpointError(f"{path} is a retrieval index, not a voice; call it .index and find the .pth beside it")
-    if head.startswith(b"PK"):
-        _refuse_other_archives(path)
-
-
-def _refuse_other_archives(path: Path) -> None:
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f"{path} is cut off in the middle; download it again")
-    with zipfile.ZipFile(path) as archive:
-        if not any(name.endswith("data.pkl") for name in archive.namelist()):
-            raise CheckpointError(f"{path} is an archive of files, not a voice; unpack it and use the .pth inside")
-
-
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, "pt") as file:
-            notes = {key: _note(text) for key, text in (file.metadata() or {}).items() if key != "format"}
-            return notes | {"weight": {key: file.get_tensor(key) for key in file.keys()}}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as safetensors ({error}); download it again") from error
+    weights = read_weights(path, KIND)
+    with safe_open(path, "pt") as file:
+        notes = {key: _note(text) for key, text in (file.metadata() or {}).items() if key != "format"}
+    return notes | {"weight": weights}
 
 
 def _note(text: str) -> Any:
@@ -353,9 +260,7 @@ def _note(text: str) -> Any:
         return text
 
 
-def _what_instead(raw: Any) -> str:
-    if not isinstance(raw, dict):
-        return f"it holds a {type(raw).__name__}; use the small .pth that training exports"
+def _what_instead(raw: Mapping[str, Any]) -> str:
     if "model" in raw:
         return "it is a training checkpoint (G_*.pth or D_*.pth); export the voice from it and use that file"
     return f"it lacks weight and config (it holds {', '.join(map(str, list(raw)[:LISTED_KEYS])) or 'nothing'})"
