@@ -19,6 +19,9 @@ from ultimate_rvc.progress import OnProgress, silent
 
 HUB = "https://huggingface.co"
 RESOURCES = "JackismyShephard/ultimate-rvc/resolve/main/Resources"
+# Where RVC's own makers have rmvpe.pt; they publish its hash too (sha256.env of their WebUI).
+RVC_MAKERS = "lj1995/VoiceConversionWebUI/resolve/main"
+RMVPE_SHA256 = "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193"
 OFFLINE_SWITCHES = ("URVC_OFFLINE", "HF_HUB_OFFLINE")
 CONFIG_FILE = "config.json"
 # Either will do; the first is what the hub has.
@@ -31,6 +34,7 @@ class Encoder:
 
     name: str
     folder: str
+
     def places(self) -> list[Path]:
         """Folders in which it is looked for; the first one is where it is downloaded to."""
         spellings = dict.fromkeys((self.folder, self.folder.replace("_", "-"), self.folder.replace("-", "_")))
@@ -43,16 +47,17 @@ class Encoder:
     def wanted(self) -> list[Wanted]:
         """The files to fetch."""
         at = self.places()[0]
-        url = f"{_base()}/embedders/{self.folder}"
+        url = f"{_hub()}/{RESOURCES}/embedders/{self.folder}"
         return [Wanted(f"{url}/{file}", at / file, f"download {self.name}/{file}") for file in missing_files(at)]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A pitch estimator's weights: one file, with its sha256 where its makers published it."""
+    """A pitch estimator's weights: one file of a repository, with its sha256 where its makers published it."""
 
     name: str
     file: str
+    source: str
     sha256: str | None = None
 
     def places(self) -> list[Path]:
@@ -65,8 +70,7 @@ class Predictor:
 
     def wanted(self) -> list[Wanted]:
         """The file to fetch."""
-        url = f"{_base()}/predictors/{self.file}"
-        return [Wanted(url, self.places()[0], f"download {self.name}", self.sha256)]
+        return [Wanted(f"{_hub()}/{self.source}", self.places()[0], f"download {self.name}", self.sha256)]
 
 
 ENCODERS = (
@@ -78,9 +82,8 @@ ENCODERS = (
     Encoder("korean-hubert-base", "korean_hubert_base"),
 )
 PREDICTORS = (
-    # The hash is from sha256.env of RVC-Project/Retrieval-based-Voice-Conversion-WebUI.
-    Predictor("rmvpe", "rmvpe.pt", "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193"),
-    Predictor("fcpe", "fcpe.pt"),
+    Predictor("rmvpe", "rmvpe.pt", f"{RVC_MAKERS}/rmvpe.pt", RMVPE_SHA256),
+    Predictor("fcpe", "fcpe.pt", f"{RESOURCES}/predictors/fcpe.pt"),
 )
 CATALOGUE: dict[str, Encoder | Predictor] = {entry.name: entry for entry in (*ENCODERS, *PREDICTORS)}
 
@@ -135,8 +138,8 @@ def _entry(name: str) -> Encoder | Predictor:
     return CATALOGUE[name]
 
 
-def _base() -> str:
-    return f"{(os.environ.get('HF_ENDPOINT') or HUB).rstrip('/')}/{RESOURCES}"
+def _hub() -> str:
+    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def _offline_switch() -> str | None:

@@ -90,7 +90,7 @@ def test_only_what_is_missing_is_fetched(hub):
 
 
 def test_rmvpe_is_held_against_its_published_hash(hub):
-    hub.files = {f"{weights.RESOURCES}/predictors/rmvpe.pt": b"something else"}
+    hub.files = {f"{weights.RVC_MAKERS}/rmvpe.pt": b"something else"}
     with pytest.raises(DownloadError, match="6d62215f"):
         weights.ensure("rmvpe")
     assert weights.find("rmvpe") is None

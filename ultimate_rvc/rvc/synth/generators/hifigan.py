@@ -3,6 +3,8 @@
 B spans · F pitch frames · C latent channels · G speaker channels · T = F · hop samples
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -10,6 +12,7 @@ from torch.nn.functional import leaky_relu
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 from ultimate_rvc.rvc.synth.generators.blocks import EDGE_TAPS, SLOPE, ResBlock, mean_of, same_conv, upsampler
+from ultimate_rvc.rvc.synth.generators.tiles import in_tiles, reach_frames
 
 
 class HiFiGan(nn.Module):
@@ -25,12 +28,18 @@ class HiFiGan(nn.Module):
         self.kernels = len(kernels)
         self.resblocks = nn.ModuleList(ResBlock(width, *kernel) for width in widths[1:] for kernel in kernels)
         self.conv_post = same_conv(widths[-1], 1, EDGE_TAPS, bias=False)
+        self.hop, self.reach = config.hop_samples, reach_frames(config, EDGE_TAPS)
 
     def forward(self, z: Tensor, f0: Tensor | None, speaker: Tensor, noise: Noise) -> Tensor:
-        return self.render(z, None, speaker)
+        render = partial(self.render, speaker=speaker)
+        return in_tiles(render, z, self.excitation(f0, noise), hop=self.hop, reach=self.reach)
+
+    def excitation(self, f0: Tensor | None, noise: Noise) -> Tensor | None:
+        """None: voices with pitch have one."""
+        return None
 
     def render(self, z: Tensor, excitation: Tensor | None, speaker: Tensor) -> Tensor:
-        """The convolutional part, local in time: frames further away than 20 are not heard."""
+        """The convolutional part, local in time: frames further away than `reach` are not heard."""
         x = self.conv_pre(z) + self.cond(speaker)
         for stage, up in enumerate(self.ups):
             x = self.excite(up(leaky_relu(x, SLOPE)), excitation, stage)

@@ -1,5 +1,7 @@
 """MRF HiFi-GAN: Applio's NSF-HiFi-GAN with eight harmonics and blocks of its own naming."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -10,6 +12,7 @@ from ultimate_rvc.rvc.synth.generators.blocks import EDGE_TAPS, SLOPE, mean_of, 
 from ultimate_rvc.rvc.synth.generators.hifigan import stage_widths, upsamplers
 from ultimate_rvc.rvc.synth.generators.nsf import excitation_convs
 from ultimate_rvc.rvc.synth.generators.source import HarmonicSource
+from ultimate_rvc.rvc.synth.generators.tiles import in_tiles, reach_frames
 
 
 class MrfHiFiGan(nn.Module):
@@ -26,12 +29,14 @@ class MrfHiFiGan(nn.Module):
         kernels = tuple(zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
         self.mrfs = nn.ModuleList(nn.ModuleList(MrfBlock(width, *kernel) for kernel in kernels) for width in widths[1:])
         self.conv_post = same_conv(widths[-1], 1, EDGE_TAPS)
+        self.hop, self.reach = config.hop_samples, reach_frames(config, EDGE_TAPS)
 
     def forward(self, z: Tensor, f0: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
-        return self.render(z, self.m_source(f0, noise), speaker)
+        render = partial(self.render, speaker=speaker)
+        return in_tiles(render, z, self.m_source(f0, noise), hop=self.hop, reach=self.reach)
 
     def render(self, z: Tensor, excitation: Tensor, speaker: Tensor) -> Tensor:
-        """The convolutional part, local in time: frames further away than 20 are not heard."""
+        """The convolutional part, local in time: frames further away than `reach` are not heard."""
         x = self.conv_pre(z) + self.cond(speaker)
         for up, hear, blocks in zip(self.upsamples, self.noise_convs, self.mrfs, strict=True):
             x = mean_of(blocks, up(leaky_relu(x, SLOPE)) + hear(excitation))

@@ -19,8 +19,9 @@ class NsfHiFiGan(HiFiGan):
         self.m_source = FundamentalSource(config.sample_rate_hz, config.hop_samples)
         self.noise_convs = nn.ModuleList(excitation_convs(config))
 
-    def forward(self, z: Tensor, f0: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
-        return self.render(z, self.m_source(f0, noise), speaker)
+    def excitation(self, f0: Tensor, noise: Noise) -> Tensor:
+        """f0 [B, F] Hz → a sine at the pitch [B, 1, T]."""
+        return self.m_source(f0, noise)
 
     def excite(self, x: Tensor, excitation: Tensor, stage: int) -> Tensor:
         return x + self.noise_convs[stage](excitation)
