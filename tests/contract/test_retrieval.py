@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny.indexes import clustered, flat_index, ivf_index, slow_retrieve, slow_search, stored, write_index
-from torch.utils._python_dispatch import TorchDispatchMode
+from tiny.residency import OnDevice
 
 from ultimate_rvc.errors import IndexFileError
 from ultimate_rvc.rvc.infer import host_neighbours, neighbours
@@ -213,23 +213,10 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
         load_index(write_index(flat_index(broken), tmp_path / "v.index"), "cpu")
 
 
-class NoWaiting(TorchDispatchMode):
-    """Fails on what would make a GPU's queue wait for the host, or that MPS lacks."""
-
-    FORBIDDEN = ("_local_scalar_dense", "nonzero", "unique", "masked_select", "_to_copy", "is_nonzero")
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        assert not any(word in func.name() for word in self.FORBIDDEN), func.name()
-        out = func(*args, **(kwargs or {}))
-        for value in out if isinstance(out, (tuple, list)) else (out,):
-            assert not isinstance(value, torch.Tensor) or value.dtype != torch.float64, func.name()
-        return out
-
-
 @pytest.mark.parametrize("way", DEVICE_WAYS.values(), ids=DEVICE_WAYS)
 def test_nothing_waits_for_the_device(way):
     retriever, features = searching(parsed(ivf_index(VECTORS, 11)), way), torch.from_numpy(QUERIES)[None]
-    with NoWaiting():
+    with OnDevice():
         retriever(features)
 
 

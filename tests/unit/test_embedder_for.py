@@ -3,8 +3,7 @@
 import pytest
 import torch
 from tiny.encoders import write_encoder
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from tiny.residency import OnDevice
 from transformers import HubertConfig, HubertModel
 
 from ultimate_rvc.errors import CheckpointError
@@ -118,23 +117,9 @@ def test_a_foreign_encoder_without_projection_cannot_serve_v1():
         embedder_for(lambda wav: {"last_hidden_state": wav}, "v1")
 
 
-class Residency(TorchDispatchMode):
-    """Fails on what brings a tensor off the device, waits for it, or makes it float64; meta is the device here."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        assert "_local_scalar_dense" not in str(function), "a tensor was read on the host"
-        assert "nonzero" not in str(function), "a shape depends on values"
-        output = function(*args, **(kwargs or {}))
-        given = {tensor.device.type for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, torch.Tensor)}
-        for tensor in (leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)):
-            assert tensor.dtype != torch.float64, f"{function} makes float64"
-            assert "meta" not in given or tensor.device.type == "meta", f"{function} leaves the device"
-        return output
-
-
 @pytest.mark.parametrize(("version", "strict_parity"), [("v1", False), ("v1", True), ("v2", False)])
 def test_nothing_leaves_the_device(tmp_path, version, strict_parity):
     model = load_encoder(write_encoder(tmp_path, hidden=48), "meta")
-    with Residency():
+    with OnDevice("meta"):
         features = embedder_for(model, version, strict_parity=strict_parity)(torch.empty(2, 200_000, device="meta"))
     assert features.shape[:2] == (2, (200_000 - 80) // 320)

@@ -13,9 +13,9 @@ from tiny.encoders import write_encoder
 from tiny.foreign import shelf_with, steady
 from tiny.indexes import clustered, ivf_index, write_index
 from tiny.lines import LineConfig
+from tiny.residency import OnDevice
 from tiny.sounds import voice_like
 from tiny.voices import write_voice
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.embed.hubert import load_encoder
@@ -36,17 +36,6 @@ VOICES = (
     {"version": "v1", "pitch": False},
     {"version": "v2", "pitch": False, "rate": 32_000},
 )
-
-
-class NoDoubles(TorchDispatchMode):
-    """MPS has no float64."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        out = function(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, (tuple, list)) else [out]:
-            on_device = isinstance(tensor, torch.Tensor) and tensor.device == META
-            assert not (on_device and tensor.dtype == torch.float64), function
-        return out
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +64,7 @@ def test_the_line_stays_on_the_device(kind, batch, encoder, device_without_numbe
     file = read_index(write_index(ivf_index(clustered(200, width), 4), tmp_path / "small.index"))
     pipeline.open_index = lambda *_: retrieval.IndexRetriever(file, META)
     wav = voice_like(6.0, RATE_HZ)
-    with NoDoubles():
+    with OnDevice("meta"):
         out = pipeline.pipeline(
             copy.deepcopy(encoder).to(META), voice, 0, wav, 12, "rmvpe", "small.index", 0.5, kind["pitch"], 0.5,
             kind["version"], 0.33, f0_autotune=True,
