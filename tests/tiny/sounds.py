@@ -122,8 +122,7 @@ def studio_192_khz(folder: Path) -> Path:
 
 # Every file here must end in one clear line and a non-zero exit.
 UNUSABLE: dict[str, Callable[[Path], Path]] = {
-    make.__name__: make
-    for make in (text_as_wav, zero_bytes, zero_samples, fifty_ms, silent, with_nan, five_channels)
+    make.__name__: make for make in (text_as_wav, zero_bytes, zero_samples, fifty_ms, silent, with_nan, five_channels)
 }
 # Every file here is unusual, and works.
 UNUSUAL: dict[str, Callable[[Path], Path]] = {make.__name__: make for make in (eight_khz, studio_192_khz)}

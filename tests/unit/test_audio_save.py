@@ -183,8 +183,9 @@ def test_a_folder_without_permission_is_said(tmp_path, stereo, suffix):
 
 
 def test_missing_permission_names_the_remedy(tmp_path):
-    with pytest.raises(OutputError, match=r"Permission denied; choose a folder that you may write to"), replacing(
-        tmp_path / "a.txt"
+    with (
+        pytest.raises(OutputError, match=r"Permission denied; choose a folder that you may write to"),
+        replacing(tmp_path / "a.txt"),
     ):
         raise PermissionError(errno.EACCES, "Permission denied")
 

@@ -68,8 +68,19 @@ class Converted:
 class VoiceConverter:
     """Converts audio with one voice at a time; weights stay loaded between calls and between voices.
 
-    The attributes of Ultimate RVC's class are kept: config, hubert_model, net_g, vc, tgt_sr, version, n_spk, use_f0.
+    The attributes of Ultimate RVC's class are kept; those below are None until something is loaded.
     """
+
+    hubert_model: Any
+    net_g: Any
+    vc: Any
+    tgt_sr: Any
+    version: Any
+    n_spk: Any
+    use_f0: Any
+    last_embedder_model: str | None
+    loaded_model: str | None
+    index_path: Path | None
 
     def __init__(self, optimization: OptimizationConfig | None = None, on_progress: OnProgress = silent):
         self.optimization = optimization or get_default_config()
@@ -88,15 +99,16 @@ class VoiceConverter:
         devices.release(self.device.torch)
 
     def load_voice(self, checkpoint: Path | str, index: Path | str | None = None) -> None:
-        """Makes this voice the current one. Raises CheckpointError, UnsafePickleError or IndexFileError."""
+        """Makes this voice the current one; the index is read when a conversion wants it.
+
+        Raises CheckpointError or UnsafePickleError.
+        """
         path = Path(checkpoint)
         self.net_g = self.shelf.get("voice", _stamp(path), lambda: load_synthesizer(path, self.device.torch))
         self.tgt_sr, self.version = self.net_g.sample_rate_hz, self.net_g.version
         self.n_spk, self.use_f0 = self.net_g.speakers, self.net_g.has_pitch
         self.vc = Pipeline(self.tgt_sr, self.config, self.optimization, shelf=self.shelf)
         self.loaded_model, self.index_path = str(path), Path(index) if index else None
-        if self.index_path:
-            self.vc.open_index(self.index_path, self.net_g.feature_channels)
 
     def get_vc(self, weight_root: str, sid: Any = 0) -> None:
         """Ultimate RVC's name for loading a voice; an empty sid puts the current one away."""
@@ -111,9 +123,15 @@ class VoiceConverter:
         self.last_embedder_model = embedder_model
 
     def convert(self, audio: Audio, options: ConversionOptions) -> Converted:
-        """The audio (any rate, mono or stereo) sung by the current voice. The input is not changed."""
+        """The audio (any rate, mono or stereo) sung by the current voice. The input is not changed.
+
+        Whatever can fail for want of a file does so before the first sample is computed.
+        """
         self._require_voice()
         self.net_g.check_speaker(options.voice.sid)
+        if self.index_path and options.voice.index_rate > 0:
+            self.vc.open_index(self.index_path, self.net_g.feature_channels)
+        self._compare_encoders(options.embedder.embedder_model)
         self.load_hubert(options.embedder.embedder_model, options.embedder.custom_embedder_model)
         methods = self._pitch_methods(options.pitch)
         self.vc.profiler = PerformanceProfiler(self.device.torch, self.optimization.enable_profiling)
@@ -256,6 +274,12 @@ class VoiceConverter:
     def _report_costs(self) -> None:
         if self.optimization.enable_profiling:
             logger.info("Time per stage:\n%s", self.vc.profiler.table())
+
+    def _compare_encoders(self, chosen: str) -> None:
+        """Another encoder than the voice was trained with gives words that nobody understands."""
+        own = self.net_g.embedder
+        if own and own not in (chosen, "custom"):
+            logger.warning("the voice was trained with the encoder %s; %s may sound wrong", own, chosen)
 
     def _require_voice(self) -> None:
         if self.net_g is None:

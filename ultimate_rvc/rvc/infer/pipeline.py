@@ -145,9 +145,8 @@ class Pipeline:
         f0 = self._read_curve(f0_file, p_len) if f0_file else self._estimate(wav, f0_method)
         if f0_autotune:
             f0 = self.rules.autotune(f0, f0_autotune_strength)
-        if proposed_pitch and not f0_autotune:
-            pitch = pitch + contour.proposed_shift(f0, proposed_pitch_threshold)
-        f0 = self.rules.shift(f0, pitch, f0_autotune)
+        proposed = contour.proposed_shift(f0, proposed_pitch_threshold) if proposed_pitch and not f0_autotune else 0
+        f0 = self.rules.shift(f0, pitch + proposed, f0_autotune)
         return contour.quantise(f0)[:p_len], f0[:p_len]
 
     def voice_conversion(

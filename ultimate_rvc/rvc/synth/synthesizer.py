@@ -67,14 +67,12 @@ class Synthesizer(nn.Module):
             return sid
         raise OptionError(f"speaker {sid} is not in this voice; choose from 0 to {self.speakers - 1}")
 
-    def sing(
+    def forward(
         self, features: Tensor, coarse: Tensor | None, f0: Tensor | None, speaker: Tensor, noise: Noise
     ) -> Tensor:
         """features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, speaker [B] int64 → wav [B, T] float32."""
         keep = torch.ones(len(features), 1, features.shape[1], device=features.device)
         return self._sing((features, coarse, f0, speaker), keep, noise)[0][:, 0]
-
-    forward = sing
 
     @torch.no_grad()
     def infer(
