@@ -228,3 +228,10 @@ def test_the_way_suits_the_device_and_the_lists():
     assert isinstance(host_neighbours.choose(skewed), SortedLists)
     assert isinstance(host_neighbours.choose(Lists(parsed(flat_index(VECTORS)), CPU)), AllRows)
     assert isinstance(searching(parsed(ivf_index(VECTORS, 11)))._search, HostSearch)
+
+
+@pytest.mark.parametrize("kind", [load_index, lambda path, device: FaissRetriever(path)], ids=["device", "host"])
+def test_features_of_another_width_are_refused(kind, tmp_path):
+    path = write_index(ivf_index(clustered(200, 256), 4), tmp_path / "v1.index")
+    with pytest.raises(IndexFileError, match="256 numbers, the features have 768"):
+        kind(path, "cpu")(torch.zeros(1, 9, 768))

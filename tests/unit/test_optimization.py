@@ -58,7 +58,9 @@ def test_gpu_retrieval_chooses_the_search_and_says_so(clean_environment, tmp_pat
     assert isinstance(pipeline_from_env().open_index(path), retrieval.FaissRetriever)
 
 
-def test_exact_retrieval_searches_every_list(clean_environment, tmp_path):
+@pytest.mark.parametrize("on_device", ["1", "0"])
+def test_exact_retrieval_searches_every_list(clean_environment, tmp_path, on_device):
+    clean_environment.setenv("RVC_GPU_RETRIEVAL", on_device)
     path = two_list_index(tmp_path)
     # The query lies in the first list's cell while its nearest row is in the second list.
     query = torch.tensor([[[0.45, 0.0]]]).float()

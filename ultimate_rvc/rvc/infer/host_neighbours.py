@@ -1,10 +1,11 @@
 """The CPU's twin of `neighbours`: the queries are sorted by list, and each list is multiplied once.
 
-The thousands of small products are numpy's, in tiles: starting a team of threads takes longer than such a product, and
-on a busy machine a hundred times longer.
+The thousands of small products are numpy's, in tiles of one thread each, and a team shares them out: starting a team for
+every product would take longer than the product, and on a busy machine a hundred times longer.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -59,10 +60,14 @@ class SortedLists:
         ranks = np.full((len(order), keep), NO_SCORE, np.float32)
         rows = np.full((len(order), keep), NO_ROW)
 
-        for block in _blocks(len(order), min(BLOCK_PAIRS, per_block(4 * self._lists.longest, self._lists.block_bytes))):
+        def sort_out(block: slice) -> None:
             pairs = order[block]
             best, found = self._best(queries.numpy()[pairs // probes], probed[pairs], keep)
             ranks[pairs, : best.shape[1]], rows[pairs, : best.shape[1]] = best, found
+
+        step = min(BLOCK_PAIRS, per_block(4 * self._lists.longest, self._lists.block_bytes))
+        with ThreadPoolExecutor(torch.get_num_threads()) as team:
+            list(team.map(sort_out, _blocks(len(order), step)))  # each writes to places of its own
         ranks, rows = (column.reshape(-1, probes * keep) for column in (ranks, rows))
         if probes > 1:
             rows = np.take_along_axis(rows, np.argpartition(ranks, keep - 1, axis=1)[:, :keep], 1)
@@ -108,7 +113,8 @@ def multiply(queries: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     rows = max(1, ALONE_PRODUCTS // (min(TILE_QUERIES, len(queries)) * len(columns)))
     for block in _blocks(len(queries), TILE_QUERIES):
         for tile in _blocks(columns.shape[1], rows):
-            np.matmul(queries[block], columns[:, tile], out=out[block, tile])
+            # Unlike matmul, dot lets go of the interpreter, so that the team really works side by side.
+            out[block, tile] = np.dot(queries[block], columns[:, tile])
 
 
 def _blocks(count: int, step: int) -> Iterator[slice]:

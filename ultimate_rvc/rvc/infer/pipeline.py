@@ -206,9 +206,9 @@ class Pipeline:
         return index, index.reconstruct_n(0, index.ntotal) if overridden else None
 
     def _load_index(self, file: Path, dimensions: int | None) -> Retriever:
-        if not self.optimization.use_gpu_retrieval:
-            return retrieval.FaissRetriever(file, dimensions=dimensions)
         exact = self.optimization.exact_retrieval
+        if not self.optimization.use_gpu_retrieval:
+            return retrieval.FaissRetriever(file, dimensions=dimensions, exact=exact)
         return retrieval.load_index(file, self.device, dimensions=dimensions, exact=exact)
 
     def _retriever(self, index: Any) -> Any:

@@ -64,7 +64,7 @@ class IndexRetriever:
     @torch.no_grad()
     def __call__(self, features: Tensor) -> Tensor:
         """features [B, L, D] → [B, L, D], in their dtype."""
-        queries = features.reshape(-1, self.d).float()
+        queries = _queries(features, self.d)
         with full_precision(self.device):
             mixed = self._search.mixed(queries, NEIGHBOURS)
         return mixed.view(features.shape).to(features.dtype)
@@ -94,11 +94,13 @@ class IndexRetriever:
 class FaissRetriever:
     """FAISS itself on the host, for `use_gpu_retrieval=False`; features travel there and back."""
 
-    def __init__(self, path: str | os.PathLike, *, dimensions: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike, *, dimensions: int | None = None, exact: bool = False) -> None:
         import faiss
 
         read_index(path, dimensions=dimensions)  # the same errors as on the device
         self._index = faiss.read_index(os.fspath(path))
+        if exact and hasattr(self._index, "nlist"):
+            self._index.nprobe = self._index.nlist
         self._vectors = torch.from_numpy(self._index.reconstruct_n(0, self._index.ntotal))
         self.ntotal, self.d = self._index.ntotal, self._index.d
         self.search, self.reconstruct_n = self._index.search, self._index.reconstruct_n
@@ -106,10 +108,17 @@ class FaissRetriever:
     @torch.no_grad()
     def __call__(self, features: Tensor) -> Tensor:
         """features [B, L, D] → [B, L, D], in their dtype and on their device."""
-        queries = features.reshape(-1, features.shape[-1]).float().cpu()
+        queries = _queries(features, self.d).cpu()
         scores, ids = self._index.search(queries.numpy(), k=NEIGHBOURS)
         found = neighbours.Found(torch.from_numpy(scores), torch.from_numpy(ids))
         return host_neighbours.mix(queries, self._vectors, found).view(features.shape).to(features)
+
+
+def _queries(features: Tensor, dimensions: int) -> Tensor:
+    """features [B, L, D] → [B·L, D] float32; IndexFileError when the index was made from other features."""
+    if features.shape[-1] != dimensions:
+        raise IndexFileError(f"the index holds vectors of {dimensions} numbers, the features have {features.shape[-1]}")
+    return features.reshape(-1, dimensions).float()
 
 
 def search_on(index: StoredIndex, device: torch.device) -> "neighbours.Search | host_neighbours.HostSearch":
