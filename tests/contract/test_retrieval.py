@@ -99,7 +99,6 @@ def test_blocks_of_any_size_give_the_same(way, monkeypatch):
     whole = searching(index, way).search(QUERIES, 8)
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", {"cpu": 5_000})
     monkeypatch.setattr(host_neighbours, "BLOCK_PAIRS", 7)
-    monkeypatch.setattr(host_neighbours, "ALONE_PRODUCTS", 300)
     monkeypatch.setattr(neighbours, "BLOCK_ROWS", 37)
     blocked = searching(index, way).search(QUERIES, 8)
     assert np.array_equal(whole[1], blocked[1])

@@ -1,18 +1,15 @@
-"""The CPU's twin of `neighbours`: the queries are sorted by list, and each list is multiplied once.
+"""The CPU's twin of `neighbours`: pairs of query and probed list, sorted by list, so that a list is read from cache.
 
-The thousands of small products are numpy's, in tiles of one thread each, and a team shares them out: starting a team for
-every product would take longer than the product, and on a busy machine a hundred times longer.
+Each query is multiplied with the rows of its own list only: a product sampled at the places of a sparse matrix, for
+which torch has a kernel of its own on every CPU.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import warnings
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ultimate_rvc.rvc.infer.neighbours import (
-    NO_ROW,
     NO_SCORE,
     SPARE,
     AllRows,
@@ -20,13 +17,13 @@ from ultimate_rvc.rvc.infer.neighbours import (
     Found,
     Lists,
     Search,
+    filled,
     per_block,
+    smallest,
     weights_of,
+    without_hidden,
 )
 
-# OpenBLAS starts its threads for products of more multiplications than this.
-ALONE_PRODUCTS = 250_000
-TILE_QUERIES = 16
 # Pairs of query and list whose distances are sorted out at once.
 BLOCK_PAIRS = 512
 
@@ -40,13 +37,13 @@ class HostSearch(Search):
 
 
 class SortedLists:
-    """Sorts the pairs of query and probed list by list, so that each list is multiplied once with all its queries."""
+    """Sorts the pairs of query and probed list by list, and compares each query with the rows of its lists."""
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
-        self._starts, self._sizes = lists.starts.numpy(), lists.sizes.numpy()
-        self._norms = lists.table.norms.numpy()
-        self._columns = [rows.numpy().T for rows in lists.table.rows.split(lists.sizes.tolist())]
+        with warnings.catch_warnings():  # torch says once per process that sparse matrices are young
+            warnings.simplefilter("ignore", UserWarning)
+            _sampled(torch.zeros(2, dtype=torch.long), torch.zeros(0, dtype=torch.long), torch.zeros(1, 1), 1)
 
     def width(self, k: int) -> int:
         """The best ranked."""
@@ -55,44 +52,44 @@ class SortedLists:
     def __call__(self, queries: Tensor, k: int) -> Tensor:
         """queries [Q, D] → rows [Q, C]."""
         probes, keep = self._lists.nprobe, self.width(k)
-        probed = self._lists.probe(queries).numpy().ravel()  # [Q·P]
-        order = np.argsort(probed, kind="stable")
-        ranks = np.full((len(order), keep), NO_SCORE, np.float32)
-        rows = np.full((len(order), keep), NO_ROW)
+        probed = self._lists.probe(queries).flatten()  # [Q·P]
+        order = probed.argsort(stable=True)
+        ranks = queries.new_empty(len(order), keep)
+        rows = order.new_empty(len(order), keep)
+        step = min(BLOCK_PAIRS, per_block(8 * self._lists.longest, self._lists.block_bytes))
+        for start in range(0, len(order), step):
+            pairs = order[start : start + step]
+            best = self._best(queries[pairs // probes], probed[pairs], keep)
+            ranks[pairs], rows[pairs] = best.scores, best.rows
+        if probes == 1:
+            return rows
+        best = smallest(ranks.view(-1, probes * keep), keep)
+        return rows.view(-1, probes * keep).gather(1, best.rows)
 
-        def sort_out(block: slice) -> None:
-            pairs = order[block]
-            best, found = self._best(queries.numpy()[pairs // probes], probed[pairs], keep)
-            ranks[pairs, : best.shape[1]], rows[pairs, : best.shape[1]] = best, found
+    def _best(self, queries: Tensor, numbers: Tensor, keep: int) -> Found:
+        """queries [b, D], each with the number of its list [b] → the best ranked of its rows [b, keep]."""
+        starts, sizes = self._lists.starts[numbers], self._lists.sizes[numbers]
+        ends = sizes.cumsum(0)
+        places = torch.arange(int(ends[-1]))
+        columns = places + (starts - ends + sizes).repeat_interleave(sizes, output_size=len(places))
+        inside = torch.arange(int(sizes.max())) < sizes[:, None]  # [b, longest of them]
+        ranks = torch.full(inside.shape, NO_SCORE)
+        ranks[inside] = self._ranks(queries, torch.nn.functional.pad(ends, (1, 0)), columns)
+        found = smallest(ranks, keep)
+        return filled(without_hidden(found.scores, found.rows + starts[:, None]), keep)
 
-        step = min(BLOCK_PAIRS, per_block(4 * self._lists.longest, self._lists.block_bytes))
-        with ThreadPoolExecutor(torch.get_num_threads()) as team:
-            list(team.map(sort_out, _blocks(len(order), step)))  # each writes to places of its own
-        ranks, rows = (column.reshape(-1, probes * keep) for column in (ranks, rows))
-        if probes > 1:
-            rows = np.take_along_axis(rows, np.argpartition(ranks, keep - 1, axis=1)[:, :keep], 1)
-        return torch.from_numpy(rows)
+    def _ranks(self, queries: Tensor, borders: Tensor, columns: Tensor) -> Tensor:
+        """‖y‖² - 2xy of each query and the rows that `columns` names for it between its borders."""
+        table = self._lists.table
+        pattern = _sampled(borders, columns, queries, len(table.rows))
+        products = torch.sparse.sampled_addmm(pattern, queries, table.rows.T, beta=0, alpha=-2)
+        return products.values() + table.norms[columns]
 
-    def _best(self, queries: np.ndarray, numbers: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
-        """queries [b, D], each with the number of its list [b] in rising order → ranks and rows [b, ≤ keep]."""
-        starts, sizes = self._starts[numbers][:, None], self._sizes[numbers][:, None]
-        products = self._products(queries, numbers)  # [b, longest of them]
-        places = np.arange(products.shape[1])
-        norms = np.take(self._norms, starts + places, mode="clip")
-        ranks = np.where(places < sizes, norms - 2 * products, np.float32(NO_SCORE))
-        best = np.argpartition(ranks, keep - 1, axis=1)[:, :keep] if ranks.shape[1] > keep else places[None]
-        ranks = np.take_along_axis(ranks, best, 1)
-        return ranks, np.where(ranks < NO_SCORE, starts + best, NO_ROW)
 
-    def _products(self, queries: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """The queries [b, D] times the rows of their lists: [b, longest of them], anything beyond a list's end."""
-        used, first = np.unique(numbers, return_index=True)
-        columns = [self._columns[number] for number in used.tolist()]  # each [D, n]
-        products = np.zeros((len(queries), max(part.shape[1] for part in columns)), np.float32)
-        borders = [*first.tolist(), len(queries)]
-        for part, start, end in zip(columns, borders, borders[1:], strict=False):
-            multiply(queries[start:end], part, products[start:end])
-        return products
+def _sampled(borders: Tensor, columns: Tensor, queries: Tensor, rows: int) -> Tensor:
+    """The places of a sparse matrix [b, rows] at which products are wanted."""
+    shape, wanted = (len(borders) - 1, rows), queries.new_zeros(len(columns))
+    return torch.sparse_csr_tensor(borders, columns, wanted, shape, check_invariants=False)
 
 
 def choose(lists: Lists) -> Candidates:
@@ -106,16 +103,3 @@ def mix(queries: Tensor, rows: Tensor, found: Found) -> Tensor:
     shares = weights / weights.sum(1, keepdim=True).clamp_min(1)
     means = torch.nn.functional.embedding_bag(found.rows.clamp_min(0), rows, per_sample_weights=shares, mode="sum")
     return torch.where(found.rows[:, :1] < 0, queries, means)
-
-
-def multiply(queries: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """queries [m, D] times columns [D, n] into out [m, ≥ n], in tiles that one thread computes."""
-    rows = max(1, ALONE_PRODUCTS // (min(TILE_QUERIES, len(queries)) * len(columns)))
-    for block in _blocks(len(queries), TILE_QUERIES):
-        for tile in _blocks(columns.shape[1], rows):
-            # Unlike matmul, dot lets go of the interpreter, so that the team really works side by side.
-            out[block, tile] = np.dot(queries[block], columns[:, tile])
-
-
-def _blocks(count: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
