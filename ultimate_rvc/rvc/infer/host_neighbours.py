@@ -41,8 +41,7 @@ class SortedLists:
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
-        with warnings.catch_warnings():  # torch says once per process that sparse matrices are young
-            warnings.simplefilter("ignore", UserWarning)
+        with warnings.catch_warnings(record=True):  # torch says once per process that sparse matrices are young
             _sampled(torch.zeros(2, dtype=torch.long), torch.zeros(0, dtype=torch.long), torch.zeros(1, 1), 1)
 
     def width(self, k: int) -> int:
