@@ -96,7 +96,9 @@ def compare(path: Path, queries: np.ndarray, given: argparse.Namespace, exact: b
     runs = {key: [] for key in ways}
     for _ in range(given.repeats + 1):
         for key, way in ways.items():
-            runs[key].append(timed(way, device))
+            result, *times = timed(way, device)
+            # Only the first result is kept: small arrays left on the heap make the allocator map fresh pages each turn.
+            runs[key].append((None if runs[key] else result, *times))
     errors = error_of(runs)
     for key, taken in runs.items():
         wall, cpu = (1e3 * statistics.median(run[i] for run in taken[1:]) for i in (1, 2))
