@@ -6,7 +6,7 @@ are those of the command line; `VoiceConverter.convert_audio` has its own, older
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ EMBEDDERS = (
 )
 AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
 OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
-DEVICES = ("auto", "cuda", "mps", "cpu")
 
 
 def knob(
@@ -127,11 +126,16 @@ class VoiceOptions(Checked):
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """Everything that shapes one conversion."""
+    """Everything that shapes one conversion. Raises OptionError for combinations that make no sense."""
 
     pitch: PitchOptions = field(default_factory=PitchOptions)
     embedder: EmbedderOptions = field(default_factory=EmbedderOptions)
     voice: VoiceOptions = field(default_factory=VoiceOptions)
+
+    def __post_init__(self) -> None:
+        # A curve runs through the whole track; each piece would sing its beginning again.
+        if self.voice.split and self.pitch.f0_file:
+            raise OptionError("a pitch curve cannot be sung in pieces; use either an f0 file or splitting, not both")
 
 
 @dataclass(frozen=True)
@@ -258,9 +262,3 @@ def all_knobs() -> Iterator[tuple[type, Field]]:
     for record in RECORDS:
         for spec in fields(record):
             yield record, spec
-
-
-def default_of(spec: Field) -> Any:
-    """A field's default; every option has one."""
-    assert spec.default is not MISSING
-    return spec.default

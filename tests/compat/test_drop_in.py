@@ -248,3 +248,12 @@ def test_another_encoder_than_the_voice_was_trained_with_is_said(studio, caplog)
     converter.net_g.embedder = "spin"
     converter.convert_audio(song, out, voice, "", f0_method="swift")
     assert "trained with the encoder spin" in caplog.text
+
+
+def test_a_pitch_curve_is_not_sung_in_pieces(studio, tmp_path):
+    converter, song, out, voice = studio
+    curve = tmp_path / "curve.csv"
+    curve.write_text("0.0,220\n1.5,220\n")
+    with pytest.raises(OptionError, match="not both"):
+        converter.convert_audio(song, out, voice, "", f0_file=str(curve), split_audio=True)
+    assert converter.convert_audio(song, out, voice, "", f0_file=str(curve)) == out

@@ -20,7 +20,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tiny.golden import store  # noqa: E402
 from tiny.indexes import clustered  # noqa: E402
-from tiny.signals import ENVELOPE_RATES, SpanConfig, long_signal, other_voice  # noqa: E402
+from tiny.lines import LineConfig  # noqa: E402
+from tiny.signals import ENVELOPE_RATES, long_signal, other_voice  # noqa: E402
 
 SEED = 4
 CLIP_SAMPLES = 40_000
@@ -59,7 +60,7 @@ def record_spans(module: types.ModuleType, clip: np.ndarray) -> dict[str, np.nda
             seen.append((len(audio0), pitch.shape[1], audio0[0], audio0[-1]))
             return np.ones(self.tgt_sr * 4, np.float32)
 
-    pipeline = Listening(40_000, SpanConfig())
+    pipeline = Listening(40_000, LineConfig())
     pipeline.pipeline(None, None, 0, long_signal(clip), 0, "rmvpe", "", 0, True, 1, "v2", 0.5, False, 1.0, False, 155.0)
     lengths, frames, first, last = map(np.array, zip(*seen, strict=True))
     return {"lengths": lengths, "frames": frames, "first": first, "last": last}
@@ -79,7 +80,7 @@ def record_retrieval(module: types.ModuleType) -> dict[str, np.ndarray]:
     index.add(vectors)
     stored = index.reconstruct_n(0, index.ntotal)
     scores, ids = index.search(queries, k=8)
-    pipeline = module.Pipeline(40_000, SpanConfig())
+    pipeline = module.Pipeline(40_000, LineConfig())
     features = torch.from_numpy(queries)[None]
     mixed = {
         f"mixed_{rate}": pipeline._retrieve_speaker_embeddings(features, index, stored, rate)[0].numpy()

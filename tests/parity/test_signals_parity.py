@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny.signals import ENVELOPE_RATES, SpanConfig, long_signal, other_voice
+from tiny.lines import LineConfig
+from tiny.signals import ENVELOPE_RATES, long_signal, other_voice
 
 from ultimate_rvc.options import SpanOptions
 from ultimate_rvc.rvc.infer.envelope import match_envelope
@@ -41,7 +42,7 @@ def test_the_filtered_clip(highpass):
 
 
 def test_the_slices_are_the_same_samples():
-    recorded, config = golden("spans"), SpanConfig()
+    recorded, config = golden("spans"), LineConfig()
     options = SpanOptions(config.x_pad, config.x_query, config.x_center, config.x_max)
     wav = HostHighpass()(torch.from_numpy(long_signal(clip())))
     cuts = UpstreamCuts().cut_points(wav, options)

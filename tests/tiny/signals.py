@@ -1,21 +1,8 @@
 """Signals that are made from the recorded clip: one long enough to be cut, and one that takes over its loudness."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 ENVELOPE_RATES = (0.0, 0.25, 0.75)
-
-
-@dataclass
-class SpanConfig:
-    """Span lengths in seconds so short that ten seconds are cut five times."""
-
-    x_pad: int = 1
-    x_query: int = 1
-    x_center: int = 2
-    x_max: int = 3
-    device: str = "cpu"
 
 
 def long_signal(clip: np.ndarray) -> np.ndarray:
