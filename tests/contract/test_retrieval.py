@@ -16,7 +16,7 @@ from ultimate_rvc.rvc.infer import host_neighbours, neighbours
 from ultimate_rvc.rvc.infer.faiss_file import parse_index
 from ultimate_rvc.rvc.infer.host_neighbours import HostSearch, SortedLists
 from ultimate_rvc.rvc.infer.neighbours import AllRows, Lists, PaddedLists, Search
-from ultimate_rvc.rvc.infer.retrieval import FaissRetriever, IndexRetriever, NoRetrieval, from_faiss, load_index
+from ultimate_rvc.rvc.infer.retrieval import FaissRetriever, IndexRetriever, from_faiss, load_index
 
 CPU = torch.device("cpu")
 
@@ -154,7 +154,7 @@ def test_exact_search_finds_what_the_lists_miss():
 
 def retrievers(tmp_path):
     path = write_index(ivf_index(VECTORS, 11), tmp_path / "v.index")
-    return [load_index(path, "cpu"), load_index(path, "cpu", exact=True), FaissRetriever(path), NoRetrieval()]
+    return [load_index(path, "cpu"), load_index(path, "cpu", exact=True), FaissRetriever(path)]
 
 
 def test_every_retriever_keeps_the_contract(tmp_path):
@@ -171,7 +171,7 @@ def test_every_retriever_keeps_the_contract(tmp_path):
 
 
 def test_the_host_and_the_device_agree(tmp_path):
-    device, _, host, _ = retrievers(tmp_path)
+    device, _, host = retrievers(tmp_path)
     features = torch.from_numpy(np.concatenate([QUERIES, VECTORS[:40]]))[None]
     assert torch.allclose(device(features), host(features), atol=FEATURE_ATOL)
 

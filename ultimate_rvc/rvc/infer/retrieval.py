@@ -29,14 +29,6 @@ log = logging.getLogger(__name__)
 NEIGHBOURS = 8
 
 
-class NoRetrieval:
-    """No index: features stay as they are."""
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """features [B, L, D] → the same."""
-        return features
-
-
 class IndexRetriever:
     """An index on a device. Also answers as a faiss index does (search, ntotal, d, reconstruct_n)."""
 
