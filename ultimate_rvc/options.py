@@ -24,6 +24,18 @@ EMBEDDERS = (
 )
 AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
 OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
+PRECISIONS = ("fp32", "bf16", "int8")
+# Ways of being faster that give the same samples within rounding, each with what it does. All are on unless strict
+# parity is asked for, and each can be switched off to be measured or doubted.
+SPEEDUPS = {
+    "tiles": "the vocoder in tiles of time that stay in the processor's cache",
+    "channels-last": "convolutions on the CPU with the channels innermost in memory",
+    "fast-convolution": "long convolutions on the CPU as products of transformed tiles",
+    "halo": "flow and vocoder on a span and what it hears, not on all of its context",
+    "silence": "what is silent for long is not converted",
+    "encoder": "the content encoder's convolutions and attention in the CPU's fastest forms",
+    "pitch": "the pitch network in the CPU's fastest form",
+}
 
 
 def knob(
@@ -193,6 +205,19 @@ class OptimizationConfig(Checked):
     strict_parity: bool = knob(
         False, "Upstream's result, known defects and order of noise included.", env="RVC_STRICT_PARITY"
     )
+    precision: str = knob(
+        "fp32",
+        "Arithmetic of the vocoder on the CPU: bf16 and int8 are faster and less exact.",
+        choices=PRECISIONS,
+        env="RVC_PRECISION",
+    )
+    without: tuple[str, ...] = knob(
+        (), "Ways of being faster that are switched off, to compare.", choices=tuple(SPEEDUPS), env="RVC_WITHOUT"
+    )
+
+    def uses(self, speedup: str) -> bool:
+        """Whether this one of SPEEDUPS is on."""
+        return not self.strict_parity and speedup not in self.without
 
     @classmethod
     def for_apple_silicon(cls) -> "OptimizationConfig":
@@ -228,7 +253,16 @@ def _parse(spec: Field, text: str) -> Any:
         return parse_bool(text, name)
     if isinstance(spec.default, int):
         return _parse_int(spec, text)
-    return text
+    value = tuple(text.replace(",", " ").split()) if isinstance(spec.default, tuple) else text
+    return _parse_choice(spec, value)
+
+
+def _parse_choice(spec: Field, value: Any) -> Any:
+    try:
+        check(spec, value)
+    except OptionError as error:
+        raise OptionError(f"{spec.metadata['env']}: {error}") from error
+    return value
 
 
 def _parse_int(spec: Field, text: str) -> int:

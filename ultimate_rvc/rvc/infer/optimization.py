@@ -43,7 +43,7 @@ def resolve(
     device = devices.choose(chosen.get("device", "auto"))
     config = replace(DEVICE_DEFAULTS[device.kind](), **{**chosen, "device": str(device.torch)})
     # Parity means upstream's arithmetic: one span after the other, in full precision.
-    return replace(config, use_fp16=False, batch_size=1) if config.strict_parity else config
+    return replace(config, use_fp16=False, batch_size=1, precision="fp32") if config.strict_parity else config
 
 
 @dataclass(frozen=True)
