@@ -88,7 +88,8 @@ def _checked(preset: str, spec: Field, value: Any) -> Any:
 def _typed(spec: Field, value: Any) -> Any:
     """The value as the field's type has it: a single item where several may stand, a whole number for any number."""
     if get_origin(spec.type) is tuple:
-        items = value if isinstance(value, list) and value else [value]
+        may_be_empty = spec.default == ()
+        items = value if isinstance(value, list) and (value or may_be_empty) else [value]
         return tuple(_single(spec, item) for item in items)
     if value is None and NoneType in get_args(spec.type):
         return None
