@@ -56,9 +56,16 @@ class Synthesizer(Protocol):
     hop_samples: int
 
     def __call__(
-        self, features: "Tensor", coarse: "Tensor | None", f0: "Tensor | None", speaker: "Tensor", noise: Noise
+        self,
+        features: "Tensor",
+        coarse: "Tensor | None",
+        f0: "Tensor | None",
+        speaker: "Tensor",
+        noise: Noise,
+        *,
+        kept: slice | None = None,
     ) -> "Tensor":
         """features [B, F, D], coarse [B, F] int64 of 1..255, f0 [B, F] Hz, speaker [B] int64 → wav [B, F·hop_samples].
 
-        Voices without pitch ignore coarse and f0, which may be None.
+        Voices without pitch ignore coarse and f0, which may be None. With `kept`, only these frames' samples.
         """

@@ -29,7 +29,7 @@ from ultimate_rvc.rvc.embed.hubert import embedder_for
 from ultimate_rvc.rvc.infer import retrieval
 from ultimate_rvc.rvc.infer.envelope import limit_peak, match_envelope
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler
-from ultimate_rvc.rvc.infer.rules import Line, Output, OwnRules, UpstreamRules
+from ultimate_rvc.rvc.infer.rules import Line, Output, OwnRules, Piece, UpstreamRules
 from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.pitch import contour
 from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ, Noise, Retriever
@@ -164,12 +164,14 @@ class Pipeline:
         protect: float,
         *,
         noise: Noise | None = None,
+        kept: slice | None = None,
     ) -> "np.ndarray | Tensor":
         """One span, or a batch of spans of one length.
 
         audio0: array [T] or [T, channels] → array [F·hop], as in Ultimate RVC; tensor [T] or [B, T] → tensor of as
         many axes, which stays on the device. pitch and pitchf [B, F], or None for voices without pitch. index: what
-        `open_index` gave, or a FAISS index with its vectors in big_npy, or None.
+        `open_index` gave, or a FAISS index with its vectors in big_npy, or None. kept: the only frames whose samples
+        are wanted, None for all.
         """
         with torch.inference_mode(), self._precision():
             wav = self._as_batch(audio0)  # [B, T]
@@ -181,7 +183,8 @@ class Pipeline:
                 pitch, pitchf = pitch[:, :frames], pitchf[:, :frames].float()
                 features = _protect(features, _to_pitch_frames(own, frames), pitchf, protect)
             with self.profiler.stage("synthesize"):
-                out = _sing(net_g, features, pitch, pitchf, self._speaker(sid, len(wav)), noise or GlobalNoise())
+                score = features, pitch, pitchf, self._speaker(sid, len(wav))
+                out = _sing(net_g, score, noise or GlobalNoise(), kept)
         return _like(audio0, out.float())
 
     def _retrieve_speaker_embeddings(self, feats: Tensor, index: Any, big_npy: Any, index_rate: float) -> Tensor:
@@ -219,12 +222,13 @@ class Pipeline:
 
     def _convert_spans(
         self, model: Any, net_g: Any, sid: int, line: Line, coarse: Any, f0: Any, arguments: tuple, seed: int, tell: Any
-    ) -> Iterator[Tensor]:
-        """Pieces [F·hop] of the line's windows, in order; memory is bounded by one batch."""
+    ) -> Iterator[Piece]:
+        """What the line's windows give, in order; memory is bounded by one batch."""
         alone = self._overrides("voice_conversion")
         single = alone or self._overrides("_retrieve_speaker_embeddings")
         size = 1 if single else self.optimization.batch_size
         draw = self.rules.noise(seed, f0)
+        crops = line.crops and self.optimization.uses("halo")
         tell(Progress("convert", 0, line.spans))
         for batch in line.batches(size):
             with self.profiler.stage("gather"):
@@ -232,9 +236,11 @@ class Pipeline:
             if alone:  # an override knows nothing of batches, tensors or noise
                 span = wav[0].cpu().numpy()
                 out = self.voice_conversion(model, net_g, self._speaker(sid, 1), span, p, pf, *arguments)
-                yield torch.as_tensor(out, dtype=torch.float32, device=self.device)
+                yield Piece(torch.as_tensor(out, dtype=torch.float32, device=self.device))
             else:
-                yield from self.voice_conversion(model, net_g, sid, wav, p, pf, *arguments, noise=draw(batch.starts))
+                kept, drawn = batch.kept if crops else None, draw(batch.starts)
+                out = self.voice_conversion(model, net_g, sid, wav, p, pf, *arguments, noise=drawn, kept=kept)
+                yield from (Piece(row, kept.start if kept else 0) for row in out)
             tell(Progress("convert", batch.done, line.spans))
 
     def _overrides(self, method: str) -> bool:
@@ -294,14 +300,18 @@ def _protect(found: Tensor, own: Tensor, f0: Tensor, protect: float) -> Tensor:
     return torch.lerp(own.to(found.dtype), found, share.to(found.dtype))
 
 
-def _sing(
-    net_g: Any, features: Tensor, coarse: Tensor | None, f0: Tensor | None, speaker: Tensor, noise: Noise
-) -> Tensor:
-    """→ [B, F·hop]. What keeps the Synthesizer seam gets its noise; a foreign generator draws its own."""
+def _sing(net_g: Any, score: tuple, noise: Noise, kept: slice | None) -> Tensor:
+    """score: features [B, F, D], coarse [B, F], f0 [B, F], speaker [B] → the kept frames' samples [B, frames·hop].
+
+    What keeps the Synthesizer seam gets its noise; a foreign generator draws its own, and sings the whole.
+    """
     if hasattr(net_g, "hop_samples"):
-        return net_g(features, coarse, f0, speaker, noise)
+        return net_g(*score, noise, kept=kept)
+    features, *rest = score
     lengths = torch.full((len(features),), features.shape[1], device=features.device)
-    return net_g.infer(features.float(), lengths, coarse, f0, speaker)[0][:, 0]
+    out = net_g.infer(features.float(), lengths, *rest)[0][:, 0]
+    hop = out.shape[-1] // features.shape[1]
+    return out if kept is None else out[:, kept.start * hop : kept.stop * hop]
 
 
 def _like(given: "np.ndarray | Tensor", out: Tensor) -> "np.ndarray | Tensor":

@@ -37,16 +37,23 @@ class Output:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some windows of one length, side by side."""
+    """Some windows of one length, side by side, of a song of so many frames."""
 
     padded: Tensor
     windows: Sequence[spans.Window]
+    total_frames: int
     done: int
 
     @property
     def starts(self) -> list[int]:
         """First frame of each window on the padded line."""
         return [window.start for window in self.windows]
+
+    @property
+    def kept(self) -> slice:
+        """The same frames of every window, among them all that come into the song."""
+        kept = [_kept(window, self.total_frames) for window in self.windows]
+        return slice(min(frames.start for frames in kept), max(frames.stop for frames in kept))
 
     def samples(self) -> Tensor:
         """[B, T] at 16 kHz."""
@@ -59,13 +66,26 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What one window gave: its samples [n] from its frame `first` on."""
+
+    samples: Tensor
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Line:
-    """A signal laid out for conversion: signal [T] and padded [P] at 16 kHz on the device, and its windows."""
+    """A signal laid out for conversion: signal [T] and padded [P] at 16 kHz on the device, and its windows.
+
+    `join` makes one signal of what the windows gave; `crops` says whether what a window gave may be its batch's `kept`
+    frames alone.
+    """
 
     signal: Tensor
     padded: Tensor
     windows: Sequence[spans.Window]
-    join: Callable[[Iterable[Tensor]], Tensor]
+    join: Callable[[Iterable["Piece"]], Tensor]
+    crops: bool = True
 
     @property
     def spans(self) -> int:
@@ -76,7 +96,7 @@ class Line:
         """The windows in order, at most `size` at once."""
         for first in range(0, len(self.windows), size):
             chosen = self.windows[first : first + size]
-            yield Batch(self.padded, chosen, first + len(chosen))
+            yield Batch(self.padded, chosen, self.windows[-1].span.end, first + len(chosen))
 
 
 Highpass = Callable[[Tensor], Tensor]
@@ -151,9 +171,9 @@ class OwnRules:
         """Silence stays silence."""
         return out * silence_gate(signal, len(out), self.output.rate_hz)
 
-    def _join(self, pieces: Iterable[Tensor], windows: Sequence[spans.Window], length: int) -> Tensor:
+    def _join(self, pieces: Iterable[Piece], windows: Sequence[spans.Window], length: int) -> Tensor:
         hop, total = self.output.hop_samples, windows[-1].span.end
-        inner = (_part(p, w, w.span.widened(OVERLAP_FRAMES, total), hop) for p, w in zip(pieces, windows, strict=True))
+        inner = (_part(piece, _kept(window, total), hop) for piece, window in zip(pieces, windows, strict=True))
         joined = spans.join(inner, [w.span for w in windows], hop_samples=hop, overlap_frames=OVERLAP_FRAMES)
         return joined[: round(length * self.output.rate_hz / SAMPLE_RATE_HZ)]
 
@@ -178,7 +198,7 @@ class UpstreamRules:
         windows = spans.plan_like_upstream(cuts, len(wav), self.options.x_pad * FRAMES_PER_SECOND)
         signal = wav.to(self.device, torch.float32)
         padded = spans.reflect_pad(signal, *spans.padding(windows, len(wav)))
-        return Line(signal, padded, windows, self._join)
+        return Line(signal, padded, windows, self._join, crops=False)
 
     def noise(self, seed: int, f0: Tensor | None) -> Callable[[Sequence[int]], Noise]:
         """torch's global generator, which the caller seeds."""
@@ -199,12 +219,16 @@ class UpstreamRules:
         """Nothing."""
         return out
 
-    def _join(self, pieces: Iterable[Tensor]) -> Tensor:
+    def _join(self, pieces: Iterable[Piece]) -> Tensor:
         pad = self.options.x_pad * self.output.rate_hz
-        return spans.concatenate(piece[pad:-pad] for piece in pieces)
+        return spans.concatenate(piece.samples[pad:-pad] for piece in pieces)
 
 
-def _part(piece: Tensor, window: spans.Window, span: spans.Span, hop: int) -> Tensor:
-    """The samples of the span in what a window gave."""
-    frames = window.locate(span)
-    return piece[frames.start * hop : frames.stop * hop]
+def _kept(window: spans.Window, total_frames: int) -> slice:
+    """A window's own frames that come into the song: its span, and what is faded over into its neighbours."""
+    return window.locate(window.span.widened(OVERLAP_FRAMES, total_frames))
+
+
+def _part(piece: Piece, frames: slice, hop: int) -> Tensor:
+    """The samples of a window's frames."""
+    return piece.samples[(frames.start - piece.first) * hop : (frames.stop - piece.first) * hop]

@@ -68,11 +68,23 @@ class Synthesizer(nn.Module):
         raise OptionError(f"speaker {sid} is not in this voice; choose from 0 to {self.speakers - 1}")
 
     def forward(
-        self, features: Tensor, coarse: Tensor | None, f0: Tensor | None, speaker: Tensor, noise: Noise
+        self,
+        features: Tensor,
+        coarse: Tensor | None,
+        f0: Tensor | None,
+        speaker: Tensor,
+        noise: Noise,
+        *,
+        kept: slice | None = None,
     ) -> Tensor:
-        """features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, speaker [B] int64 → wav [B, T] float32."""
+        """features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, speaker [B] int64 → wav [B, T] float32.
+
+        With `kept`, only the samples of these frames.
+        """
         keep = torch.ones(len(features), 1, features.shape[1], device=features.device)
-        return self._sing((features, coarse, f0, speaker), keep, noise)[0][:, 0]
+        wav = self._sing((features, coarse, f0, speaker), keep, noise)[0][:, 0]
+        hop = self.hop_samples
+        return wav if kept is None else wav[:, kept.start * hop : kept.stop * hop]
 
     @torch.no_grad()
     def infer(
