@@ -153,9 +153,14 @@ def test_the_engine_tells_what_it_loaded(
     assert f"Loaded {homes.INDEX_VECTORS} embeddings to cpu for GPU-accelerated retrieval" in capsys.readouterr().err
 
 
-def test_profiling_prints_what_the_stages_cost(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _sing("--source", "song.wav", "--enable-profiling") == 0
-    assert "peak MB" in capsys.readouterr().err
+@pytest.mark.parametrize("level", ["WARNING", "INFO", "DEBUG"])
+def test_profiling_prints_what_the_stages_cost_once(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    monkeypatch.setenv("RVC_PROFILING", "1")
+    monkeypatch.setenv("URVC_CONSOLE_LOG_LEVEL", level)
+    assert _sing("--source", "song.wav") == 0
+    assert capsys.readouterr().err.count("peak MB") == 1
 
 
 def _urvc(*words: str, before: Callable[[], object] = lambda: None) -> subprocess.Popen:

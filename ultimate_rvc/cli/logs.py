@@ -19,6 +19,8 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CONSOLE_LEVEL, FILE_LEVEL = "WARNING", "INFO"
 # Our own records, and what libraries say through `warnings`; the latter is for the file only.
 OURS, THEIRS = "ultimate_rvc", "py.warnings"
+# What the stages cost: on the screen that is part of a command's report.
+COSTS = "ultimate_rvc.costs"
 FILE_NAME, FILE_BYTES, FILES_KEPT = "ultimate_rvc.log", 5 * 1024 * 1024, 1
 
 
@@ -62,6 +64,7 @@ def _level(variable: str, default: str) -> int:
 
 def _console(level: int) -> logging.Handler:
     handler = Stderr(level)
+    handler.addFilter(lambda record: record.name != COSTS)
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     return handler
 

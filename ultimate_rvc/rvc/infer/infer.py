@@ -35,6 +35,8 @@ from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 logger = logging.getLogger(__name__)
+# A logger of its own, so that a front end that shows the costs itself can leave this one out.
+costs_logger = logging.getLogger("ultimate_rvc.costs")
 
 INPUT_PEAK = 0.95
 
@@ -273,7 +275,7 @@ class VoiceConverter:
 
     def _report_costs(self) -> None:
         if self.optimization.enable_profiling:
-            logger.info("Time per stage:\n%s", self.vc.profiler.table())
+            costs_logger.info("Time per stage:\n%s", self.vc.profiler.table())
 
     def _compare_encoders(self, chosen: str) -> None:
         """Another encoder than the voice was trained with gives words that nobody understands."""
