@@ -14,6 +14,8 @@ from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 COUPLINGS = 4
 WAVENET_LAYERS = 3
 WAVENET_TAPS = 5
+# Frames to each side that the whole flow hears.
+REACH_FRAMES = COUPLINGS * WAVENET_LAYERS * (WAVENET_TAPS // 2)
 
 
 class Flow(nn.Module):

@@ -6,7 +6,7 @@ depend on nothing but a seed and the frame's place in the song, two spans that o
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -37,11 +37,19 @@ class GlobalNoise:
 class SeededNoise:
     """Numbers that depend on the seed, the absolute frame and the how-manieth draw it is; made anew for each call.
 
-    first_frames: where in the song each row of the batch starts. phase: [B] cycles there, None for zeros.
+    first_frames: where each row of the batch starts. phase: [B] cycles there, None for zeros. runs: a first frame and
+    a number of frames → where in the song these lie, for rows that leave some of it out.
     """
 
-    def __init__(self, seed: int, first_frames: Sequence[int], phase: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        first_frames: Sequence[int],
+        phase: Tensor | None = None,
+        runs: Callable[[int, int], Sequence[range]] | None = None,
+    ) -> None:
         self.seed = seed
+        self.runs = runs or (lambda first, frames: [range(first, first + frames)])
         self.first_frames = tuple(first_frames)
         self.phase = phase
         self.draws = 0
@@ -67,11 +75,16 @@ class SeededNoise:
         return torch.zeros(len(like), device=like.device) if self.phase is None else self.phase.to(like.device)
 
     def _row(self, first: int, like: Tensor, block_shape: list[int], axis: int) -> Tensor:
-        steps = block_shape[axis] // BLOCK_FRAMES
-        total, device = like.shape[axis + 1], like.device
-        blocks = range(first // BLOCK_FRAMES, (first + math.ceil(total / steps) - 1) // BLOCK_FRAMES + 1)
+        steps, total = block_shape[axis] // BLOCK_FRAMES, like.shape[axis + 1]
+        drawn = [self._run(run, like, block_shape, axis) for run in self.runs(first, math.ceil(total / steps))]
+        return torch.cat(drawn, axis).narrow(axis, 0, total)
+
+    def _run(self, run: range, like: Tensor, block_shape: list[int], axis: int) -> Tensor:
+        """The numbers of some frames in a row."""
+        steps, device = block_shape[axis] // BLOCK_FRAMES, like.device
+        blocks = range(run.start // BLOCK_FRAMES, (run.stop - 1) // BLOCK_FRAMES + 1)
         drawn = [torch.randn(block_shape, device=device, generator=self._generator(device, b)) for b in blocks]
-        return torch.cat(drawn, axis).narrow(axis, first % BLOCK_FRAMES * steps, total)
+        return torch.cat(drawn, axis).narrow(axis, run.start % BLOCK_FRAMES * steps, len(run) * steps)
 
     def _generator(self, device: torch.device, block: int) -> torch.Generator:
         key = hashlib.blake2b(f"{self.seed} {self.draws} {block}".encode(), digest_size=7).digest()

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import Checkpoint, check_weights, load_checkpoint
 from ultimate_rvc.rvc.synth.encoders import TextEncoder, table
-from ultimate_rvc.rvc.synth.flow import Flow
+from ultimate_rvc.rvc.synth.flow import REACH_FRAMES, Flow
 from ultimate_rvc.rvc.synth.generators.hifigan import HiFiGan
 from ultimate_rvc.rvc.synth.generators.mrf import MrfHiFiGan
 from ultimate_rvc.rvc.synth.generators.nsf import NsfHiFiGan
@@ -33,8 +34,12 @@ GENERATORS = {
 Inner = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def load_synthesizer(path: Path | str, device: torch.device | str = "cpu") -> "Synthesizer":
+def load_synthesizer(
+    path: Path | str, device: torch.device | str = "cpu", optimization: OptimizationConfig | None = None
+) -> "Synthesizer":
     """The voice in a .pth or .safetensors file, on the device, in float32, ready to sing.
+
+    `optimization` says which ways of being faster are used; without it all that are exact.
 
     Raises CheckpointError or UnsafePickleError; see `load_checkpoint`.
     """
@@ -43,7 +48,9 @@ def load_synthesizer(path: Path | str, device: torch.device | str = "cpu") -> "S
         synthesizer = Synthesizer(checkpoint)
     check_weights(checkpoint, synthesizer.state_dict())
     synthesizer.load_state_dict(checkpoint.weights, strict=True, assign=True)
-    return synthesizer.eval().requires_grad_(False).to(device)
+    synthesizer = synthesizer.eval().requires_grad_(False).to(device)
+    synthesizer.dec.optimize(optimization or OptimizationConfig())
+    return synthesizer
 
 
 class Synthesizer(nn.Module):
@@ -82,9 +89,8 @@ class Synthesizer(nn.Module):
         With `kept`, only the samples of these frames.
         """
         keep = torch.ones(len(features), 1, features.shape[1], device=features.device)
-        wav = self._sing((features, coarse, f0, speaker), keep, noise)[0][:, 0]
-        hop = self.hop_samples
-        return wav if kept is None else wav[:, kept.start * hop : kept.stop * hop]
+        wanted = range(features.shape[1])[kept] if kept else range(features.shape[1])
+        return self._sing((features, coarse, f0, speaker), keep, noise, wanted)[0][:, 0]
 
     @torch.no_grad()
     def infer(
@@ -101,15 +107,29 @@ class Synthesizer(nn.Module):
         """
         speaker = torch.zeros(len(feats), dtype=torch.long, device=feats.device) if sid is None else sid
         keep = (torch.arange(feats.shape[1], device=feats.device) < lengths[:, None])[:, None].to(feats.dtype)
-        wav, inner = self._sing((feats, pitch, pitchf, speaker), keep, GlobalNoise())
+        wav, inner = self._sing((feats, pitch, pitchf, speaker), keep, GlobalNoise(), range(feats.shape[1]))
         return wav, keep, inner
 
-    def _sing(self, score: tuple, keep: Tensor, noise: Noise) -> tuple[Tensor, Inner]:
+    def _sing(self, score: tuple, keep: Tensor, noise: Noise, wanted: range) -> tuple[Tensor, Inner]:
+        """The wanted frames' samples; z among the inner signals covers them and what the vocoder hears around them."""
         features, coarse, f0, speaker = score
         if self.has_pitch and (coarse is None or f0 is None):
             raise OptionError("this voice sings with pitch; give it coarse pitch and f0")
         who = self.emb_g(speaker)[..., None]  # [B, G, 1]
         mean, log_deviation = self.enc_p(features, coarse, keep)  # [B, C, F]
         z_p = (mean + torch.exp(log_deviation) * noise.normal(mean, 2, 1) * NOISE_SCALE) * keep
-        z = self.flow(z_p, keep, who)
-        return self.dec(z * keep, f0, who, noise), (z, z_p, mean, log_deviation)
+        excitation = self.dec.excitation(f0, noise)
+        near = self._heard(wanted, z_p.shape[-1])
+        z = self.flow(z_p[..., near], keep[..., near], who)
+        if excitation is not None:
+            excitation = excitation[..., near.start * self.hop_samples : near.stop * self.hop_samples]
+        inside = range(wanted.start - near.start, wanted.stop - near.start)
+        wav = self.dec(z * keep[..., near], excitation, who, noise, inside)
+        return wav, (z, z_p, mean, log_deviation)
+
+    def _heard(self, wanted: range, frames: int) -> slice:
+        """The frames that flow and vocoder hear for the wanted ones."""
+        if self.dec.reach is None:
+            return slice(0, frames)
+        reach = self.dec.reach + REACH_FRAMES
+        return slice(max(0, wanted.start - reach), min(frames, wanted.stop + reach))

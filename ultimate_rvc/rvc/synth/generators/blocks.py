@@ -3,13 +3,17 @@
 B spans · C channels · T steps
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 SLOPE = 0.1
+# The slope behind the last stage: torch's own default, which HiFi-GAN never set.
+LAST_SLOPE = 0.01
 EDGE_TAPS = 7
+
+Pair = tuple[nn.Conv1d, nn.Conv1d]
 
 
 def same_conv(inputs: int, outputs: int, taps: int, dilation: int = 1, *, bias: bool = True) -> nn.Conv1d:
@@ -41,8 +45,12 @@ class ResBlock(nn.Module):
         self.convs1 = nn.ModuleList(same_conv(channels, channels, taps, d) for d in dilations)
         self.convs2 = nn.ModuleList(same_conv(channels, channels, taps) for _ in dilations)
 
+    def pairs(self) -> Iterator[Pair]:
+        """Its convolutions: a dilated and a plain one beside each shortcut."""
+        return zip(self.convs1, self.convs2, strict=True)
+
     def forward(self, x: Tensor) -> Tensor:
-        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+        for dilated, plain in self.pairs():
             x = x + plain(leaky_relu(dilated(leaky_relu(x, self.slope)), self.slope))
         return x
 

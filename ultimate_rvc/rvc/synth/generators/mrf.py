@@ -1,46 +1,36 @@
 """MRF HiFi-GAN: Applio's NSF-HiFi-GAN with eight harmonics and blocks of its own naming."""
 
-from functools import partial
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
-from ultimate_rvc.rvc.synth.generators.blocks import EDGE_TAPS, SLOPE, mean_of, same_conv
-from ultimate_rvc.rvc.synth.generators.hifigan import stage_widths, upsamplers
+from ultimate_rvc.rvc.synth.generators.blocks import SLOPE, Pair, same_conv
+from ultimate_rvc.rvc.synth.generators.hifigan import Stage, StagedVocoder, stage_widths, upsamplers
 from ultimate_rvc.rvc.synth.generators.nsf import excitation_convs
 from ultimate_rvc.rvc.synth.generators.source import HarmonicSource
-from ultimate_rvc.rvc.synth.generators.tiles import in_tiles, reach_frames
 
 
-class MrfHiFiGan(nn.Module):
-    """z [B, C, F], f0 [B, F] Hz, speaker [B, G, 1] → wav [B, 1, T]."""
+class MrfHiFiGan(StagedVocoder):
+    """z [B, C, F], excitation [B, 1, T], speaker [B, G, 1] → wav [B, 1, T]."""
 
     def __init__(self, config: VoiceConfig) -> None:
-        super().__init__()
-        widths = stage_widths(config)
+        super().__init__(config, last_bias=True)
         self.m_source = HarmonicSource(config.sample_rate_hz, config.hop_samples)
-        self.conv_pre = same_conv(config.inter_channels, widths[0], EDGE_TAPS)
-        self.cond = nn.Conv1d(config.speaker_channels, widths[0], 1)
         self.upsamples = nn.ModuleList(upsamplers(config))
         self.noise_convs = nn.ModuleList(excitation_convs(config))
         kernels = tuple(zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
-        self.mrfs = nn.ModuleList(nn.ModuleList(MrfBlock(width, *kernel) for kernel in kernels) for width in widths[1:])
-        self.conv_post = same_conv(widths[-1], 1, EDGE_TAPS)
-        self.hop, self.reach = config.hop_samples, reach_frames(config, EDGE_TAPS)
+        widths = stage_widths(config)[1:]
+        self.mrfs = nn.ModuleList(nn.ModuleList(MrfBlock(width, *kernel) for kernel in kernels) for width in widths)
 
-    def forward(self, z: Tensor, f0: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
-        render = partial(self.render, speaker=speaker)
-        return in_tiles(render, z, self.m_source(f0, noise), hop=self.hop, reach=self.reach)
+    def excitation(self, f0: Tensor, noise: Noise) -> Tensor:
+        """f0 [B, F] Hz → nine sines, merged [B, 1, T]."""
+        return self.m_source(f0, noise)
 
-    def render(self, z: Tensor, excitation: Tensor, speaker: Tensor) -> Tensor:
-        """The convolutional part, local in time: frames further away than `reach` are not heard."""
-        x = self.conv_pre(z) + self.cond(speaker)
-        for up, hear, blocks in zip(self.upsamples, self.noise_convs, self.mrfs, strict=True):
-            x = mean_of(blocks, up(leaky_relu(x, SLOPE)) + hear(excitation))
-        return torch.tanh(self.conv_post(leaky_relu(x)).float())
+    def stages(self) -> Iterator[Stage]:
+        yield from map(Stage, self.upsamples, self.noise_convs, self.mrfs)
 
 
 class MrfBlock(nn.Module):
@@ -49,6 +39,10 @@ class MrfBlock(nn.Module):
     def __init__(self, channels: int, taps: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(MrfLayer(channels, taps, dilation) for dilation in dilations)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Its convolutions: a dilated and a plain one beside each shortcut."""
+        return ((layer.conv1, layer.conv2) for layer in self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:

@@ -12,7 +12,7 @@ from ultimate_rvc.rvc.synth.generators.source import FundamentalSource
 
 
 class NsfHiFiGan(HiFiGan):
-    """z [B, C, F], f0 [B, F] Hz, speaker [B, G, 1] → wav [B, 1, T]."""
+    """z [B, C, F], excitation [B, 1, T], speaker [B, G, 1] → wav [B, 1, T]."""
 
     def __init__(self, config: VoiceConfig) -> None:
         super().__init__(config)
@@ -23,8 +23,8 @@ class NsfHiFiGan(HiFiGan):
         """f0 [B, F] Hz → a sine at the pitch [B, 1, T]."""
         return self.m_source(f0, noise)
 
-    def excite(self, x: Tensor, excitation: Tensor, stage: int) -> Tensor:
-        return x + self.noise_convs[stage](excitation)
+    def hearing(self, stage: int) -> nn.Conv1d:
+        return self.noise_convs[stage]
 
 
 def excitation_convs(config: VoiceConfig) -> list[nn.Conv1d]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 from ultimate_rvc.rvc.synth.generators.blocks import EDGE_TAPS, ResBlock, same_conv
@@ -30,14 +31,17 @@ KAISER_BETA = 14.769656459379492
 
 
 class RefineGan(nn.Module):
-    """z [B, C, F], f0 [B, F] Hz, speaker [B, G, 1] → wav [B, 1, T].
+    """z [B, C, F], excitation [B, 1, T], speaker [B, G, 1] → wav [B, 1, T].
 
     Widths follow from the structure alone (trainers ignore config's): latent and excitation meet as equals.
     """
 
+    # It is computed as a whole: noise is drawn for every layer, and 150 frames are heard.
+    reach = None
+
     def __init__(self, config: VoiceConfig) -> None:
         super().__init__()
-        rates = config.upsample_rates
+        rates, self.hop = config.upsample_rates, config.hop_samples
         narrow = [EXCITATION_CHANNELS << i for i in range(len(rates) + 1)]  # on the way down
         wide = [2 * width for width in reversed(narrow)]  # on the way up
         self.m_source = GlidingSource(config.sample_rate_hz, config.hop_samples)
@@ -50,13 +54,24 @@ class RefineGan(nn.Module):
         self.upsample_conv_blocks = nn.ModuleList(ParallelBlocks(a + a // 4, b) for a, b in pairwise(wide))
         self.conv_post = same_conv(wide[-1], 1, EDGE_TAPS, bias=False)
 
-    def forward(self, z: Tensor, f0: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
-        x, kept = self.descend(self.m_source(f0, noise))
+    def optimize(self, optimization: OptimizationConfig) -> None:
+        """There is one way to compute it."""
+
+    def excitation(self, f0: Tensor, noise: Noise) -> Tensor:
+        """f0 [B, F] Hz → a gliding sine [B, 1, T]."""
+        return self.m_source(f0, noise)
+
+    def forward(
+        self, z: Tensor, excitation: Tensor, speaker: Tensor, noise: Noise, wanted: range | None = None
+    ) -> Tensor:
+        """The wanted frames' samples [B, 1, wanted · hop]; all without `wanted`."""
+        x, kept = self.descend(excitation)
         x = torch.cat([self.mel_conv(z) + self.cond(speaker), x], 1)  # [B, 512, F]
         for up, refine, beside in zip(self.upsample_blocks, self.upsample_conv_blocks, reversed(kept), strict=True):
             x = torch.cat([up(leaky_relu(x, SLOPE)), beside], 1)
             x = refine(x, noise, steps_per_frame=x.shape[-1] // z.shape[-1])
-        return torch.tanh(self.conv_post(leaky_relu(x, SLOPE)).float())
+        wav = torch.tanh(self.conv_post(leaky_relu(x, SLOPE)).float())
+        return wav if wanted is None else wav[..., wanted.start * self.hop : wanted.stop * self.hop]
 
     def descend(self, excitation: Tensor) -> tuple[Tensor, list[Tensor]]:
         """excitation [B, 1, T] → [B, 256, F], and what the stages keep on the way: [B, 16, T] first.

@@ -7,6 +7,7 @@ which the allocator maps fresh pages for every layer.
 
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,9 +16,31 @@ from ultimate_rvc.device import conv_limit
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 
 # Activations of a real voice's widest layers take 50 kB a frame; glibc reuses buffers of up to 32 MB.
-CPU_TILE_FRAMES = 256
+CPU_TILE_FRAMES = 512
+WHOLE = 1 << 40
 
 Render = Callable[[Tensor, Tensor | None], Tensor]
+
+
+class Tile(NamedTuple):
+    """Steps [start, stop) of a signal, and [first, last) with what is heard of its surroundings."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+    @property
+    def inner(self) -> slice:
+        """The tile among the steps that are heard for it."""
+        return slice(self.start - self.first, self.stop - self.first)
+
+
+def tiles_of(wanted: range, total: int, *, length: int, reach: int) -> Iterator[Tile]:
+    """Tiles of at most `length` steps that cover the wanted steps of a signal of so many."""
+    for start in range(wanted.start, wanted.stop, length):
+        stop = min(start + length, wanted.stop)
+        yield Tile(start, stop, max(0, start - reach), min(total, stop + reach))
 
 
 def reach_frames(config: VoiceConfig, edge_taps: int) -> int:
@@ -26,26 +49,26 @@ def reach_frames(config: VoiceConfig, edge_taps: int) -> int:
     for rate, taps in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
         reach += math.ceil(taps / rate) / steps_per_frame
         steps_per_frame *= rate
-        reach += max(map(_block_reach, config.resblock_kernel_sizes, config.resblock_dilation_sizes)) / steps_per_frame
+        reach += max(map(block_reach, config.resblock_kernel_sizes, config.resblock_dilation_sizes)) / steps_per_frame
     # One frame more for the excitation's strided convolutions, and the last convolution's edge.
     return math.ceil(reach + edge_taps / steps_per_frame) + 1
 
 
-def _block_reach(taps: int, dilations: tuple[int, ...]) -> int:
+def block_reach(taps: int, dilations: tuple[int, ...]) -> int:
+    """Steps to each side that a residual block hears: every dilated convolution is followed by a plain one."""
     return sum((dilation + 1) * (taps - 1) // 2 for dilation in dilations)
 
 
-def in_tiles(render: Render, z: Tensor, excitation: Tensor | None, *, hop: int, reach: int) -> Tensor:
-    """z [B, C, F] and excitation [B, 1, F · hop] → what render makes of both, [B, 1, F · hop]."""
-    frames, tile = z.shape[-1], tile_frames(z.device, hop, reach)
-    if frames <= tile:
-        return render(z, excitation)
-    out = torch.empty(len(z), 1, frames * hop, device=z.device)
-    for start, stop in _tiles(frames, tile):
-        first, last = max(0, start - reach), min(frames, stop + reach)
-        heard = None if excitation is None else excitation[..., first * hop : last * hop]
-        piece = render(z[..., first:last], heard)
-        out[..., start * hop : stop * hop] = piece[..., (start - first) * hop : (stop - first) * hop]
+def in_tiles(
+    render: Render, z: Tensor, excitation: Tensor | None, wanted: range, *, hop: int, reach: int, length: int
+) -> Tensor:
+    """z [B, C, F] and excitation [B, 1, F · hop] → render's samples of the wanted frames, [B, 1, wanted · hop]."""
+    out = torch.empty(len(z), 1, len(wanted) * hop, device=z.device)
+    for tile in tiles_of(wanted, z.shape[-1], length=length, reach=reach):
+        heard = None if excitation is None else excitation[..., tile.first * hop : tile.last * hop]
+        piece = render(z[..., tile.first : tile.last], heard)
+        place = slice((tile.start - wanted.start) * hop, (tile.stop - wanted.start) * hop)
+        out[..., place] = piece[..., tile.inner.start * hop : tile.inner.stop * hop]
     return out
 
 
@@ -54,9 +77,4 @@ def tile_frames(device: torch.device, hop: int, reach: int) -> int:
     if device.type == "cpu":
         return CPU_TILE_FRAMES
     limit = conv_limit(device)
-    return limit // hop - 2 * reach if limit else 1 << 30
-
-
-def _tiles(frames: int, tile: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, frames, tile):
-        yield start, min(start + tile, frames)
+    return limit // hop - 2 * reach if limit else WHOLE
