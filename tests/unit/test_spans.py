@@ -131,12 +131,13 @@ def test_an_identity_voice_returns_its_input_sample_for_sample(lengths, overlap)
     wav = torch.randn(borders[-1] * hop, generator=torch.Generator().manual_seed(1))
     covered = [part.widened(overlap, borders[-1]) for part in parts]
     pieces = (wav[c.start * hop : c.end * hop] for c in covered)
-    assert torch.equal(spans.join(pieces, parts, hop_samples=hop, overlap_frames=overlap), wav)
+    joined = list(spans.join(pieces, parts, hop_samples=hop, overlap_frames=overlap))
+    assert torch.equal(torch.cat(joined), wav) and len(joined) == len(parts)
 
 
 def test_a_join_fades_evenly_from_one_piece_to_the_next():
     parts = [Span(0, 10), Span(10, 20)]
-    joined = spans.join([torch.zeros(120), torch.ones(120)], parts, hop_samples=10, overlap_frames=2)
+    joined = torch.cat([*spans.join([torch.zeros(120), torch.ones(120)], parts, hop_samples=10, overlap_frames=2)])
     fade = joined[80:120]
     assert (joined[:80] == 0).all() and (joined[120:] == 1).all()
     assert (fade.diff() > 0).all() and torch.allclose(fade + fade.flip(0), torch.ones(40), atol=1e-6)
@@ -144,7 +145,7 @@ def test_a_join_fades_evenly_from_one_piece_to_the_next():
 
 def test_a_wrong_number_of_pieces_is_noticed():
     with pytest.raises(ValueError):
-        spans.join([torch.zeros(10)], [Span(0, 1), Span(1, 2)], hop_samples=10, overlap_frames=0)
+        list(spans.join([torch.zeros(10)], [Span(0, 1), Span(1, 2)], hop_samples=10, overlap_frames=0))
 
 
 def test_pieces_of_any_length_are_concatenated():

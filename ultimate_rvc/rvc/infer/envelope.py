@@ -1,7 +1,8 @@
 """Loudness: the source's envelope put on the voice, a ceiling for peaks, and silence where the source is silent.
 
 Envelopes are short rows of frames; they are drawn between frames block by block, so that an hour of audio needs no
-second copy of itself. Nothing here waits for the device.
+second copy of itself: samples come and go in pieces, each with its place in the song. Nothing here waits for the
+device.
 """
 
 import math
@@ -36,8 +37,8 @@ def match_envelope(source: Tensor, source_rate: int, target: Tensor, target_rate
     wanted, own = loudness(source, source_rate), loudness(target, target_rate)
     out = torch.empty_like(target)
     for start, piece in _blocks(target):
-        rise = _line(wanted, start, len(piece), len(wanted) / len(target)).pow(1 - rate)
-        fall = _line(own, start, len(piece), len(own) / len(target)).clamp_min(QUIETEST_RMS).pow(rate - 1)
+        rise = _line(wanted, start, len(piece), len(target)).pow(1 - rate)
+        fall = _line(own, start, len(piece), len(target)).clamp_min(QUIETEST_RMS).pow(rate - 1)
         out[start : start + len(piece)] = piece * (rise * fall)
     return out
 
@@ -63,21 +64,101 @@ def limit_peak(wav: Tensor, ceiling: float) -> Tensor:
     return wav / (peak / ceiling).clamp_min(1)
 
 
-def silence_gate(source: Tensor, samples: int, rate: int, *, threshold_db: float = SILENCE_DB) -> Tensor:
-    """Gain [samples] at rate Hz: exactly 0 inside the source's silences, exactly 1 elsewhere.
+Placed = tuple[int, Tensor]
 
-    source [Ts] at 16 kHz. A silence is at least 100 ms whose every sample is at or below threshold_db (dB of full
-    scale). The gain falls within 10 ms (raised cosine), some 30 ms inside the silence, so that quiet consonants and
-    tails above the threshold keep every sample. Outside the signal all is silent.
+
+def leveller(wanted: Tensor, samples: int, sample_rate: int, rate: float) -> "Leveller | NoLeveller":
+    """What moves a voice's loudness towards the wanted one, if it is to be moved; see `Leveller`."""
+    return NoLeveller() if rate == 1 else Leveller(wanted, samples, sample_rate, rate)
+
+
+class Leveller:
+    """`match_envelope` for a target that comes in pieces [n] with their places; what is between them is silence.
+
+    A sample can be levelled when a second behind it is known, so that pieces leave later than they came.
     """
-    if not len(source):
-        return torch.zeros(samples, device=source.device)
-    open_frames = _open_frames(source, 10 ** (threshold_db / 20))
-    gain = torch.empty(samples, device=source.device)
-    for start, piece in _blocks(gain):
-        before, after, place = _neighbours(open_frames, start, len(piece), FRAMES_PER_SECOND / rate)
-        piece.copy_(torch.lerp(before, after, raised_cosine(place)))
-    return gain
+
+    def __init__(self, wanted: Tensor, samples: int, sample_rate: int, rate: float):
+        """wanted: the source's `loudness`; samples: the target's whole length, at sample_rate Hz."""
+        self._wanted, self._rate, self._hop = wanted, rate, sample_rate // 2
+        self._energy = wanted.new_zeros(2 + samples // self._hop)  # of each half second, from the second entry on
+        self._samples, self._known = samples, 0
+        self._waiting: list[Placed] = []
+
+    def take(self, start: int, piece: Tensor) -> None:
+        """The next piece."""
+        piece = piece[: max(0, self._samples - start)]
+        for first in range(start // self._hop * self._hop, start + len(piece), self._hop):
+            part = piece[max(0, first - start) : first + self._hop - start]
+            self._energy[1 + first // self._hop] += torch.linalg.vector_norm(part).square()
+        self._waiting.append((start, piece))
+        self._known = start + len(piece)
+
+    def ready(self) -> list[Placed]:
+        """What can be levelled by now."""
+        return self._levelled(
+            math.floor((self._known // self._hop - 0.5) * self._samples / (len(self._energy) - 1) - 0.5)
+        )
+
+    def rest(self) -> list[Placed]:
+        """What is left when no more pieces come."""
+        return self._levelled(self._samples)
+
+    def _levelled(self, end: int) -> list[Placed]:
+        """Everything before this place that waits, with its gain."""
+        own = ((self._energy[:-1] + self._energy[1:]) / (2 * self._hop)).sqrt()
+        ready = [(start, piece[: end - start]) for start, piece in self._waiting if start < end]
+        left = [(max(start, end), piece[max(0, end - start) :]) for start, piece in self._waiting]
+        self._waiting = [(start, piece) for start, piece in left if len(piece)]
+        return [(start, piece * self._gain(own, start, len(piece))) for start, piece in ready]
+
+    def _gain(self, own: Tensor, start: int, count: int) -> Tensor:
+        rise = _line(self._wanted, start, count, self._samples).pow(1 - self._rate)
+        return rise * _line(own, start, count, self._samples).clamp_min(QUIETEST_RMS).pow(self._rate - 1)
+
+
+class NoLeveller:
+    """Leaves the voice its own loudness, so that nothing need wait."""
+
+    def __init__(self) -> None:
+        self._taken: list[Placed] = []
+
+    def take(self, start: int, piece: Tensor) -> None:
+        """The next piece."""
+        self._taken.append((start, piece))
+
+    def ready(self) -> list[Placed]:
+        """Whatever was taken."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def rest(self) -> list[Placed]:
+        """Whatever was taken."""
+        return self.ready()
+
+
+def silence_gate(open_frames: Tensor, start: int, count: int, rate: int) -> Tensor:
+    """Gain [count] for the samples from `start` on at rate Hz: exactly 0 in silences, exactly 1 elsewhere.
+
+    open_frames [F] as `open_frames` gives them. The gain rises and falls within 10 ms (raised cosine).
+    """
+    before, after, place = _neighbours(open_frames, start, count, (FRAMES_PER_SECOND, rate))
+    return torch.lerp(before, after, raised_cosine(place))
+
+
+def open_frames(source: Tensor, *, threshold_db: float = SILENCE_DB) -> Tensor:
+    """source [Ts] at 16 kHz → 1 where a frame of 10 ms is heard and 0 where it is silenced [F], float32.
+
+    A silence is at least 100 ms whose every sample is at or below threshold_db (dB of full scale). Some 30 ms at both
+    its ends stay open, so that quiet consonants and tails above the threshold keep every sample. Outside the signal
+    all is silent.
+    """
+    loud = (_frame_peaks(source) > 10 ** (threshold_db / 20)).float()  # [F]
+    # Outside is silent: the edges are filled with zeros before the two passes that drop short gaps.
+    edge = MIN_GAP_FRAMES
+    bridged = _widest(F.pad(loud, (edge, edge)), before=0, after=edge - 1)
+    heard = 1 - _widest(1 - bridged, before=edge - 1, after=0)
+    return _widest(heard, before=MARGIN_FRAMES, after=MARGIN_FRAMES)[edge:-edge]
 
 
 def raised_cosine(place: Tensor) -> Tensor:
@@ -85,15 +166,12 @@ def raised_cosine(place: Tensor) -> Tensor:
     return 0.5 - 0.5 * torch.cos(math.pi * place)
 
 
-def _open_frames(source: Tensor, threshold: float) -> Tensor:
-    """source [Ts] → 1 where a frame of 10 ms is heard and 0 where it is silenced [F], float32."""
-    frames = F.pad(source, (0, -len(source) % PITCH_HOP_SAMPLES)).view(-1, PITCH_HOP_SAMPLES)
-    loud = (frames.abs().amax(1) > threshold).float()  # [F]
-    # Outside is silent: the edges are filled with zeros before the two passes that drop short gaps.
-    edge = MIN_GAP_FRAMES
-    bridged = _widest(F.pad(loud, (edge, edge)), before=0, after=edge - 1)
-    heard = 1 - _widest(1 - bridged, before=edge - 1, after=0)
-    return _widest(heard, before=MARGIN_FRAMES, after=MARGIN_FRAMES)[edge:-edge]
+def _frame_peaks(source: Tensor) -> Tensor:
+    """source [Ts] → the largest magnitude in each frame of 10 ms [F], the last one perhaps short."""
+    whole = len(source) // PITCH_HOP_SAMPLES * PITCH_HOP_SAMPLES
+    low, high = source[:whole].view(-1, PITCH_HOP_SAMPLES).aminmax(dim=1)
+    rest = source[whole:].abs().amax(0, keepdim=True) if whole < len(source) else source[:0]
+    return torch.cat([torch.maximum(high, -low), rest])
 
 
 def _widest(frames: Tensor, *, before: int, after: int) -> Tensor:
@@ -108,22 +186,22 @@ def _blocks(wav: Tensor) -> Iterator[tuple[int, Tensor]]:
         yield start, wav[start : start + BLOCK_SAMPLES]
 
 
-def _line(frames: Tensor, start: int, count: int, scale: float) -> Tensor:
-    """Values [count] on straight lines between frames, from sample `start` on; `scale` is frames per sample."""
-    before, after, place = _neighbours(frames, start, count, scale)
+def _line(frames: Tensor, start: int, count: int, samples: int) -> Tensor:
+    """Values [count] on straight lines between frames, from sample `start` on; the frames span so many samples."""
+    before, after, place = _neighbours(frames, start, count, (len(frames), samples))
     return torch.lerp(before, after, place)
 
 
-def _neighbours(frames: Tensor, start: int, count: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+def _neighbours(frames: Tensor, start: int, count: int, scale: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """For samples start … start + count - 1: the frame before, the frame after and the place between them (0 to 1).
 
-    Frames and samples are seen as cells of equal whole length, as torch's interpolate with align_corners=False sees
-    them. The block's own origin is worked out on the host, where it has enough digits for hours of samples.
+    Frames and samples are seen as cells, as torch's interpolate with align_corners=False sees them; `scale` is frames
+    per samples. Counted in whole numbers, so that a sample gets the same gain in whatever piece it comes.
     """
-    origin = (start + 0.5) * scale - 0.5
-    first = math.floor(origin)
-    place = torch.arange(count, device=frames.device, dtype=frames.dtype) * scale + (origin - first)
-    whole = place.floor()
-    index = whole.long() + first
+    steps, cell = 2 * scale[0], 2 * scale[1]
+    first, offset = divmod((2 * start + 1) * scale[0] - scale[1], cell)
+    passed = torch.arange(count, device=frames.device) * steps + offset
+    index = torch.div(passed, cell, rounding_mode="floor")
+    place = (passed - index * cell).to(frames.dtype) / cell
     last = len(frames) - 1
-    return frames[index.clamp(0, last)], frames[(index + 1).clamp(0, last)], place - whole
+    return frames[(index + first).clamp(0, last)], frames[(index + first + 1).clamp(0, last)], place

@@ -106,7 +106,9 @@ class VoiceConverter:
         Raises CheckpointError or UnsafePickleError.
         """
         path = Path(checkpoint)
-        self.net_g = self.shelf.get("voice", _stamp(path), lambda: load_synthesizer(path, self.device.torch))
+        self.net_g = self.shelf.get(
+            "voice", _stamp(path), lambda: load_synthesizer(path, self.device.torch, self.optimization)
+        )
         self.tgt_sr, self.version = self.net_g.sample_rate_hz, self.net_g.version
         self.n_spk, self.use_f0 = self.net_g.speakers, self.net_g.has_pitch
         self.vc = Pipeline(self.tgt_sr, self.config, self.optimization, shelf=self.shelf)

@@ -11,7 +11,7 @@ B spans · T samples · L content frames (50/s) · F pitch frames (100/s) · D 7
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,23 +21,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultimate_rvc.errors import ModelError
 from ultimate_rvc.options import OptimizationConfig, SpanOptions
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.rvc import pitch as pitches
 from ultimate_rvc.rvc.embed.hubert import embedder_for
 from ultimate_rvc.rvc.infer import retrieval
-from ultimate_rvc.rvc.infer.envelope import limit_peak, match_envelope
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler
 from ultimate_rvc.rvc.infer.rules import Line, Output, OwnRules, Piece, UpstreamRules
 from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.pitch import contour
-from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ, Noise, Retriever
+from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES, Noise, Retriever
 from ultimate_rvc.rvc.synth.noise import GlobalNoise
 
 logger = logging.getLogger(__name__)
 
-OUTPUT_PEAK = 0.99
 # protect's neutral value: from here on consonants are not treated apart.
 PROTECT_OFF = 0.5
 
@@ -57,7 +54,7 @@ class Pipeline:
         self.spans = SpanOptions(config.x_pad, config.x_query, config.x_center, config.x_max)
         self.optimization = optimization or replace(OptimizationConfig.from_env(), device=str(self.device))
         kind = UpstreamRules if self.optimization.strict_parity else OwnRules
-        self.rules = kind(self.spans, Output(tgt_sr), self.device)
+        self.rules = kind(self.spans, Output(tgt_sr), self.device, self.optimization)
         self.highpass = self.rules.highpass(self.optimization.use_gpu_filter)
         self.profiler = PerformanceProfiler(self.device, self.optimization.enable_profiling)
         self.shelf = shelf or Shelf()
@@ -96,18 +93,14 @@ class Pipeline:
         """
         stage = self.profiler.stage
         with torch.inference_mode():
-            wav = self.rules.upload(audio)  # [T]
-            with stage("highpass"):
-                wav = self.highpass(wav)
-            with stage("cut"):
-                line = self.rules.lay_out(wav)
+            line = self._lay_out(audio)
             coarse = f0 = None
-            if pitch_guidance:
+            if pitch_guidance and line.windows:
                 on_progress(Progress("find pitch", 0, 1))
                 with stage("pitch"):
                     coarse, f0 = self.get_f0(
                         line.padded,
-                        len(line.padded) // PITCH_HOP_SAMPLES,
+                        line.frames,
                         tuple(f0_methods or ()) or f0_method,
                         pitch,
                         f0_autotune,
@@ -115,17 +108,13 @@ class Pipeline:
                         proposed_pitch,
                         proposed_pitch_threshold,
                         f0_file=f0_file,
+                        spread=line.spread,
                     )  # [F]
                 on_progress(Progress("find pitch", 1, 1))
             index, big_npy = self._index_for(net_g, file_index if index_rate > 0 else "")
             arguments = (index, big_npy, index_rate, version, protect)
             pieces = self._convert_spans(model, net_g, sid, line, coarse, f0, arguments, seed, on_progress)
-            out = line.join(pieces)  # [T·tgt_sr/16000]
-            with stage("finish"):
-                if volume_envelope != 1:
-                    out = match_envelope(line.signal, SAMPLE_RATE_HZ, out, self.tgt_sr, volume_envelope)
-                out = limit_peak(self.rules.finish(line.signal, out), OUTPUT_PEAK)
-            return _finite(out.cpu().numpy())
+            return line.render(pieces, volume_envelope, stage)
 
     def get_f0(
         self,
@@ -139,10 +128,14 @@ class Pipeline:
         proposed_pitch_threshold: float = 155.0,
         *,
         f0_file: "str | Path | None" = None,
+        spread: Callable[[Tensor], Tensor] = lambda f0: f0,
     ) -> tuple[Tensor, Tensor]:
-        """x [T] at 16 kHz → coarse [F] int64 in 1..255 and f0 [F] Hz, both at most p_len frames long."""
+        """x [T] at 16 kHz → coarse [F] int64 in 1..255 and f0 [F] Hz, both at most p_len frames long.
+
+        spread: from what is heard in x to the frames that are wanted, where x is not all of a song.
+        """
         wav = torch.as_tensor(x, dtype=torch.float32, device=self.device)
-        f0 = self._read_curve(f0_file, p_len) if f0_file else self._estimate(wav, f0_method)
+        f0 = self._read_curve(f0_file, p_len) if f0_file else spread(self._estimate(wav, f0_method))
         if f0_autotune:
             f0 = self.rules.autotune(f0, f0_autotune_strength)
         proposed = contour.proposed_shift(f0, proposed_pitch_threshold) if proposed_pitch and not f0_autotune else 0
@@ -227,7 +220,7 @@ class Pipeline:
         alone = self._overrides("voice_conversion")
         single = alone or self._overrides("_retrieve_speaker_embeddings")
         size = 1 if single else self.optimization.batch_size
-        draw = self.rules.noise(seed, f0)
+        draw = self.rules.noise(seed, f0, line.runs)
         crops = line.crops and self.optimization.uses("halo")
         tell(Progress("convert", 0, line.spans))
         for batch in line.batches(size):
@@ -242,6 +235,14 @@ class Pipeline:
                 out = self.voice_conversion(model, net_g, sid, wav, p, pf, *arguments, noise=drawn, kept=kept)
                 yield from (Piece(row, kept.start if kept else 0) for row in out)
             tell(Progress("convert", batch.done, line.spans))
+
+    def _lay_out(self, audio: "np.ndarray | Tensor") -> Line:
+        """The song on its line; what is made on the way is gone when this returns."""
+        wav = self.rules.upload(audio)  # [T]
+        with self.profiler.stage("highpass"):
+            wav = self.highpass(wav)
+        with self.profiler.stage("cut"):
+            return self.rules.lay_out(wav)
 
     def _overrides(self, method: str) -> bool:
         """Whether a subclass brings its own; such methods were written for one span at a time."""
@@ -278,13 +279,6 @@ class Pipeline:
     def _precision(self) -> AbstractContextManager:
         half = self.optimization.use_fp16
         return torch.autocast(self.device.type, dtype=torch.float16) if half else nullcontext()
-
-
-def _finite(samples: np.ndarray) -> np.ndarray:
-    """The samples; what is not a number is never handed on as sound."""
-    if not np.isfinite(samples).all():
-        raise ModelError("the voice gave samples that are not numbers; try RVC_USE_FP16=0, else the voice is damaged")
-    return samples
 
 
 def _to_pitch_frames(features: Tensor, frames: int) -> Tensor:

@@ -1,13 +1,13 @@
 """Where a long signal is cut, which context each piece is converted with, and how the pieces become one signal again.
 
 Everything is counted in pitch frames of 160 samples at 16 kHz. A span is what a piece contributes; a window is the span
-with context on both sides, as it is sent through the networks. Windows of one song have one length, so that they can
-be batched. Upstream cuts where the sum of 160 samples is nearest zero, which finds zero crossings, also inside held
-notes; `QuietCuts` looks for the least energy, and `UpstreamCuts` keeps the other for comparison.
+with context on both sides, as it is sent through the networks. Upstream cuts where the sum of 160 samples is nearest
+zero, which finds zero crossings, also inside held notes; `QuietCuts` looks for the least energy, and `UpstreamCuts`
+keeps the other for comparison.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -46,6 +46,10 @@ class Span:
     def frames(self) -> int:
         """Its length."""
         return self.end - self.start
+
+    def moved(self, frames: int) -> "Span":
+        """The same span so many frames later."""
+        return Span(self.start + frames, self.end + frames)
 
     def widened(self, frames: int, total_frames: int) -> "Span":
         """With so many more frames on both sides, as far as the signal reaches."""
@@ -159,16 +163,20 @@ def divide(cuts: Sequence[int], total_frames: int) -> list[Span]:
     return [Span(a, b) for a, b in pairwise(borders)]
 
 
-def plan(cuts: Sequence[int], total_frames: int, pad_frames: int) -> list[Window]:
-    """Windows of one even length, each with pad_frames of context before its span and at least as many after it.
+def plan(cuts: Sequence[int], total_frames: int, pad_frames: int, *, equal: bool = True) -> list[Window]:
+    """Windows of even length, each with pad_frames of context before its span and at least as many after it.
 
-    The slice of every window has the 80 samples more that make the content encoder give exactly frames / 2.
+    Equal: all as long as the longest, so that they can be batched; else each as long as it must be. The slice of every
+    window has the 80 samples more that make the content encoder give exactly frames / 2.
     """
     spans = divide(cuts, total_frames)
-    frames = max(span.frames for span in spans) + 2 * pad_frames
+    longest = max(span.frames for span in spans)
+    return [_window(span, (longest if equal else span.frames) + 2 * pad_frames, pad_frames) for span in spans]
+
+
+def _window(span: Span, frames: int, pad_frames: int) -> Window:
     frames += frames % 2
-    samples = frames * PITCH_HOP_SAMPLES + CONTENT_EXTRA_SAMPLES
-    return [Window(span, span.start, frames, samples, pad_frames) for span in spans]
+    return Window(span, span.start, frames, frames * PITCH_HOP_SAMPLES + CONTENT_EXTRA_SAMPLES, pad_frames)
 
 
 def plan_like_upstream(cuts: Sequence[int], length: int, pad_frames: int) -> list[Window]:
@@ -195,16 +203,42 @@ def padding(windows: Sequence[Window], length: int) -> tuple[int, int]:
     return left, max(left, reach - left - length)
 
 
+def not_empty(wav: Tensor) -> Tensor:
+    """wav; an AudioError when it holds no samples."""
+    if not len(wav):
+        raise AudioError("the signal holds no samples; hand in at least one")
+    return wav
+
+
+def end_to_end(wav: Tensor, spans: Sequence[Span], pad_frames: int = 0) -> Tensor:
+    """wav [T], padded by so many frames (see `reflect_pad`) → its spans' samples as one line; a view of a single one.
+
+    Without padding, a last frame may be short.
+    """
+    pieces = [piece for span in spans for piece in _samples(wav, span.moved(-pad_frames), mirror=pad_frames > 0)]
+    pieces = [piece for piece in pieces if len(piece)] or [wav[:0]]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+
+def _samples(wav: Tensor, span: Span, *, mirror: bool) -> list[Tensor]:
+    start, end = span.start * PITCH_HOP_SAMPLES, span.end * PITCH_HOP_SAMPLES
+    return reflected(wav, start, end) if mirror else [wav[start:end]]
+
+
 def reflect_pad(wav: Tensor, left: int, right: int) -> Tensor:
     """wav [T] → [left + T + right], mirrored about its first and last sample as often as needed.
 
     As numpy.pad(mode="reflect") does for any length; a single sample is repeated.
     """
-    if not len(wav):
-        raise AudioError("the signal holds no samples; hand in at least one")
-    before = torch.arange(-left, 0, device=wav.device)
-    after = torch.arange(len(wav), len(wav) + right, device=wav.device)
-    return torch.cat([wav[_mirrored(before, len(wav))], wav, wav[_mirrored(after, len(wav))]])
+    return torch.cat(reflected(not_empty(wav), -left, len(wav) + right))
+
+
+def reflected(wav: Tensor, start: int, end: int) -> list[Tensor]:
+    """Samples start … end - 1 of wav [T], mirrored beyond its ends; in three pieces, the middle one a view."""
+    before = torch.arange(start, min(0, end), device=wav.device) if start < 0 else wav[:0].long()
+    after = torch.arange(max(start, len(wav)), max(end, start, len(wav)), device=wav.device)
+    inside = wav[max(0, start) : max(0, end)]
+    return [wav[_mirrored(before, len(wav))], inside, wav[_mirrored(after, len(wav))]]
 
 
 def _mirrored(places: Tensor, length: int) -> Tensor:
@@ -219,29 +253,26 @@ def gather(padded: Tensor, starts: Sequence[int], length: int) -> Tensor:
     return torch.stack([padded[start : start + length] for start in starts])
 
 
-def join(pieces: Iterable[Tensor], spans: Sequence[Span], *, hop_samples: int, overlap_frames: int) -> Tensor:
-    """Pieces as they come, one per span → the whole [T], T = total frames · hop_samples, on the first piece's device.
+def join(pieces: Iterable[Tensor], spans: Sequence[Span], *, hop_samples: int, overlap_frames: int) -> Iterator[Tensor]:
+    """Pieces as they come, one per span → the whole in as many, each as soon as no later piece reaches into it.
 
     Piece i covers `spans[i].widened(overlap_frames, total)`. Where two meet, the new one fades in over both overlaps
     by a raised cosine of equal gain, written so that equal samples stay exactly what they are.
     """
-    total = spans[-1].end
-    out, filled = None, 0
-    for piece, span in zip(pieces, spans, strict=True):
-        out = piece.new_zeros(total * hop_samples) if out is None else out
-        covered = span.widened(overlap_frames, total)
-        filled = _place(out, piece, covered.start * hop_samples, filled)
-    return out
+    total = spans[-1].end if spans else 0
+    covered = [span.widened(overlap_frames, total).start * hop_samples for span in spans] + [total * hop_samples]
+    held = None
+    for piece, (start, following) in zip(pieces, pairwise(covered), strict=True):
+        held = piece if held is None else _faded(held, piece)
+        yield held[: following - start]
+        held = held[following - start :]
 
 
-def _place(out: Tensor, piece: Tensor, start: int, filled: int) -> int:
-    """Lays a piece into the signal, fading over what is filled already; returns how far it is filled now."""
-    end = start + len(piece)
-    faded = max(0, min(filled, end) - start)
-    rise = raised_cosine((torch.arange(faded, device=out.device, dtype=out.dtype) + 0.5) / max(1, faded))
-    out[start : start + faded].lerp_(piece[:faded], rise)
-    out[start + faded : end] = piece[faded:]
-    return max(filled, end)
+def _faded(held: Tensor, piece: Tensor) -> Tensor:
+    """The end of what came before, and a piece that begins with it and fades in over it."""
+    both = min(len(held), len(piece))
+    rise = raised_cosine((torch.arange(both, device=piece.device, dtype=piece.dtype) + 0.5) / max(1, both))
+    return torch.cat([torch.lerp(held[:both], piece[:both], rise), held[both:], piece[both:]])
 
 
 def concatenate(pieces: Iterable[Tensor]) -> Tensor:
