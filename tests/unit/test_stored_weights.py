@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny.encoders import write_encoder
+from tiny.voices import write_voice
 from torch import nn
 
 from ultimate_rvc.errors import CheckpointError, UnsafePickleError, WeightsNotFound
@@ -42,13 +44,34 @@ def test_both_containers_of_torch_are_read(tmp_path, zipped):
     assert held.keys() == weights.keys() and all(torch.equal(held[key], weights[key]) for key in weights)
 
 
-def test_a_fitted_network_is_ready_and_keeps_nothing_of_the_file(tmp_path):
+def test_a_fitted_network_is_ready_and_outlives_the_name_of_its_file(tmp_path):
     weights = Network().state_dict()
     path = saved(tmp_path / "net.pt", weights)
     network = made_of(read_weights(path))
-    path.write_bytes(bytes(path.stat().st_size))
+    (tmp_path / "other.pt").write_bytes(bytes(path.stat().st_size))
+    (tmp_path / "other.pt").replace(path)
     assert torch.equal(network.conv.weight, weights["conv.weight"])
     assert not network.training and not any(value.requires_grad for value in network.parameters())
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_in_single_precision_are_used_where_they_lie(tmp_path, suffix):
+    held = Network().state_dict()
+    path = tmp_path / f"net.{suffix}"
+    save_file(held, path) if suffix == "safetensors" else torch.save(held, path)
+    weights = read_weights(path)
+    network = made_of(weights)
+    assert network.conv.weight.data_ptr() == weights["conv.weight"].data_ptr()
+    network.conv.weight.zero_()  # changes nothing in the file
+    assert torch.equal(read_weights(path)["conv.weight"], held["conv.weight"])
+
+
+def test_a_voice_does_not_hang_on_its_file(tmp_path):
+    path = write_voice(tmp_path)
+    weights = dict(load_checkpoint(path).weights)
+    before = {key: value.clone() for key, value in weights.items()}
+    path.write_bytes(bytes(path.stat().st_size))
+    assert all(torch.equal(weights[key], before[key]) for key in weights)
 
 
 def test_half_precision_is_widened_and_the_counter_of_batches_may_be_left_out():

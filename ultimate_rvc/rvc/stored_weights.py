@@ -32,7 +32,7 @@ WANTS_TO_RUN = re.compile(
 
 
 def read_weights(path: Path, kind: str = "a file of weights") -> dict[str, Any]:
-    """The dictionary that the file holds, on the host; its tensors may still lie in the file, so copy what is kept.
+    """The dictionary that the file holds, on the host; its tensors still lie in the file where its format allows that.
 
     Raises WeightsNotFound, UnsafePickleError, or CheckpointError when it is no such file or holds no dictionary.
     """
@@ -49,21 +49,27 @@ def read_weights(path: Path, kind: str = "a file of weights") -> dict[str, Any]:
     raise CheckpointError(f"{path} is not {kind}: it holds a {type(held).__name__}, not a table; download it again")
 
 
-def fold_weight_norm(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """float32 copies, each pair of magnitude and direction replaced by the weight it stands for."""
-    plain = {key: _single(value) for key, value in weights.items()}
+def fold_weight_norm(weights: Mapping[str, Any], *, copy: bool = False) -> dict[str, Any]:
+    """In float32, each pair of magnitude and direction replaced by the weight it stands for.
+
+    What is float32 already stays where it lies, unless copies are wanted.
+    """
+    plain = dict(weights)
     for magnitude, direction in WEIGHT_NORM_KEYS:
         for stem in [key.removesuffix(magnitude) for key in plain if key.endswith("." + magnitude)]:
             axis = _axis(plain[stem + magnitude], plain.get(stem + direction))
             if axis is not None:
-                pair = plain.pop(stem + direction), plain.pop(stem + magnitude)
+                pair = plain.pop(stem + direction).float(), plain.pop(stem + magnitude).float()
                 # The very kernel behind torch's weight_norm, so that nothing changes by a bit.
                 plain[stem + "weight"] = torch._weight_norm(*pair, axis)
-    return plain
+    return {key: _single(value, copy) for key, value in plain.items()}
 
 
 def fit(network: nn.Module, weights: Mapping[str, Any], path: Path, *, wanted: str = "") -> nn.Module:
-    """The network, which may lie on the meta device, with copies of exactly these weights, set to inference.
+    """The network, which may lie on the meta device, with exactly these weights, set to inference.
+
+    Weights that need not be changed stay in their file, mapped into memory: the system reads what is used when it is
+    used, once for all processes, and may drop it. A file must be replaced as a whole, never written over.
 
     Raises CheckpointError with the missing, surplus and misshapen keys; `wanted` is what they do not fit.
     """
@@ -106,8 +112,8 @@ def _is_counter(key: str) -> bool:
     return key.endswith("num_batches_tracked")
 
 
-def _single(value: Any) -> Any:
-    return value.to(torch.float32, copy=True) if isinstance(value, Tensor) else value
+def _single(value: Any, copy: bool) -> Any:
+    return value.to(torch.float32, copy=copy) if isinstance(value, Tensor) else value
 
 
 def _axis(magnitude: Any, direction: Any) -> int | None:

@@ -121,7 +121,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     checkpoint = Checkpoint(
         path=path,
         config=config,
-        weights=MappingProxyType(fold_weight_norm(_sung(raw["weight"]))),
+        # People put new voices in the place of old ones by hand, so that nothing may hang on the file.
+        weights=MappingProxyType(fold_weight_norm(_sung(raw["weight"]), copy=True)),
         version=VERSION_OF_FEATURES.get(config.feature_channels, _version(path, raw)),
         has_pitch=_parsed(path, "f0", raw.get("f0", 1), _flag),
         vocoder=raw.get("vocoder") or VOCODERS[0],
