@@ -5,9 +5,11 @@ their length. Supported are IVF Flat (code IwFl, with full or sparse lists), Fla
 (IxMp, IxM2), all by squared L2 distance.
 """
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -79,15 +81,17 @@ class StoredIndex:
 def read_index(path: str | os.PathLike, *, dimensions: int | None = None) -> StoredIndex:
     """The index in a file. Raises IndexFileError when it is no such index, is empty, or its D is not `dimensions`."""
     try:
-        data = np.memmap(path, dtype=np.uint8, mode="r") if Path(path).stat().st_size else np.empty(0, np.uint8)
+        # Straight into the arrays: a mapping would hold what was read a second time until the end.
+        with Path(path).open("rb", buffering=0) as file:
+            return parse_index(file, name=str(path), dimensions=dimensions)
     except OSError as error:
         raise IndexFileError(f"{path}: cannot be read ({error.strerror}); check the path of the index") from error
-    return parse_index(data, name=str(path), dimensions=dimensions)
 
 
-def parse_index(data: np.ndarray, *, name: str, dimensions: int | None = None) -> StoredIndex:
-    """The index in a row of bytes [uint8]; `name` is what errors call it. Raises as read_index does."""
-    index = _read_any(_Bytes(data, name), IVF_CODES + FLAT_CODES + ID_MAP_CODES)
+def parse_index(data: BinaryIO | np.ndarray, *, name: str, dimensions: int | None = None) -> StoredIndex:
+    """The index in a file, or in a row of bytes [uint8]; `name` is what errors call it. Raises as read_index does."""
+    stream = io.BytesIO(data) if isinstance(data, np.ndarray) else data
+    index = _read_any(_Bytes(stream, name), IVF_CODES + FLAT_CODES + ID_MAP_CODES)
     if not len(index.vectors):
         raise IndexFileError(f"{name}: the index holds no vectors; {REMEDY}")
     if dimensions not in (None, index.dimensions):
@@ -99,11 +103,12 @@ def parse_index(data: np.ndarray, *, name: str, dimensions: int | None = None) -
 
 
 class _Bytes:
-    """Takes numbers from the front of a row of bytes; knows its name for errors."""
+    """Takes numbers from the front of a stream; knows its name for errors."""
 
-    def __init__(self, data: np.ndarray, name: str) -> None:
+    def __init__(self, data: BinaryIO, name: str) -> None:
         self._data = data
-        self._place = 0
+        self._end = data.seek(0, os.SEEK_END)
+        data.seek(0)
         self.name = name
 
     def error(self, what: str) -> IndexFileError:
@@ -111,16 +116,26 @@ class _Bytes:
 
     def ensure(self, size: int) -> None:
         """Raises unless so many bytes are left."""
-        left = len(self._data) - self._place
+        place = self._data.tell()
+        left = self._end - place
         if size > left:
-            raise self.error(f"the file ends too early ({size} bytes expected at byte {self._place}, {left} left)")
+            raise self.error(f"the file ends too early ({size} bytes expected at byte {place}, {left} left)")
 
     def take(self, dtype: str, count: int) -> np.ndarray:
-        size = np.dtype(dtype).itemsize * count
-        self.ensure(size)
-        piece = self._data[self._place : self._place + size]
-        self._place += size
-        return np.frombuffer(piece, dtype=dtype, count=count)
+        self.ensure(np.dtype(dtype).itemsize * count)
+        taken = np.empty(count, dtype)
+        self.fill(taken)
+        return taken
+
+    def fill(self, array: np.ndarray) -> None:
+        """Reads a contiguous array's worth of bytes into it."""
+        self.ensure(array.nbytes)
+        left = memoryview(array).cast("B") if array.size else memoryview(b"")
+        while len(left):  # a system call reads 2 GB at most
+            read = self._data.readinto(left)
+            if not read:
+                raise self.error("the file became shorter while it was read")
+            left = left[read:]
 
     def number(self, dtype: str = "<u8") -> int:
         return int(self.take(dtype, 1)[0])
@@ -131,7 +146,7 @@ class _Bytes:
 
     def code(self) -> bytes:
         """The four letters before an object; what is shorter is no index."""
-        if not len(self._data):
+        if not self._end:
             raise self.error("the file is empty")
         return self.take("u1", 4).tobytes()
 
@@ -177,7 +192,7 @@ def _read_flat(source: _Bytes) -> StoredIndex:
     values = source.array("<f4")
     if len(values) != header.total * header.dimensions:
         raise source.error(f"{len(values)} numbers are no {header.total} vectors of {header.dimensions} dimensions")
-    vectors = np.array(values).reshape(header.total, header.dimensions)
+    vectors = values.reshape(header.total, header.dimensions)
     sizes, centroid = np.array([header.total]), np.zeros((1, header.dimensions), np.float32)
     return StoredIndex(centroid, sizes, vectors, np.arange(header.total), 1)
 
@@ -224,12 +239,12 @@ def _read_lists(source: _Bytes, lists: int, header: _Header) -> tuple[np.ndarray
     if shape != (lists, 4 * header.dimensions):
         raise source.error(f"lists and bytes per vector are {shape}, not {(lists, 4 * header.dimensions)}")
     sizes = _read_sizes(source, lists)
-    vectors = np.empty((_affordable(source, sizes, header), header.dimensions), np.float32)
-    ids = np.empty(len(vectors), np.int64)
+    vectors = np.empty((_affordable(source, sizes, header), header.dimensions), "<f4")
+    ids = np.empty(len(vectors), "<i8")
     starts = np.cumsum(sizes) - sizes
     for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-        vectors[start : start + size] = source.take("<f4", size * header.dimensions).reshape(size, header.dimensions)
-        ids[start : start + size] = source.take("<i8", size)
+        source.fill(vectors[start : start + size])
+        source.fill(ids[start : start + size])
     return sizes, vectors, ids
 
 
@@ -237,7 +252,7 @@ def _read_sizes(source: _Bytes, lists: int) -> np.ndarray:
     kind, sizes = source.code(), np.zeros(lists, np.int64)
     values = source.array("<i8")
     if kind == b"full" and len(values) == lists:
-        return values.copy()
+        return values
     places, counts = values[0::2], values[1::2]
     if kind != b"sprs" or len(places) != len(counts) or not _inside(places, lists):
         raise source.error(f"the sizes of its lists are broken (kind {kind!r}, {len(values)} numbers, {lists} lists)")
