@@ -13,7 +13,8 @@ usage: ./urvc-macos.sh WORD [ARGUMENTS …]
   run                 the web page (not in this version)
   cli ARGUMENTS …     the command line: ./urvc-macos.sh cli generate song-cover --source SONG --model VOICE
   test ARGUMENTS …    the test suite; arguments go to pytest
-  benchmark [NAME …]  a benchmark with its arguments; without a name, those that exist
+  benchmark …         measures this machine (benchmark --help); benchmark NAME …: one stage alone, by one of
+                      the scripts in benchmarks/
   install             sets everything up, or again; --pitch-extras adds the weights of crepe and fcpe (112 MB)
   update              fetches the newest version of a git checkout, and installs it
   help                this text
@@ -70,7 +71,9 @@ do_test() {
 
 do_benchmark() {
   local name=${1:-}
-  [ -n "$name" ] || { list_benchmarks; return; }
+  case $name in
+    '' | -*) do_cli benchmark "$@" ;;
+  esac
   [ -f "$ROOT/benchmarks/$name.py" ] || die "no benchmark '$name'; there are: $(list_benchmarks | tr '\n' ' ')"
   shift
   detect

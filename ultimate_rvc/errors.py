@@ -12,6 +12,7 @@ UrvcError
 │   └── WeightsNotFound   an encoder or predictor that is not here and cannot be fetched
 ├── DownloadError         the network or the server; what was fetched so far is kept
 ├── DeviceError           a device that is not there, or cannot do what was asked
+├── MeasurementError      a process that was being measured ended, or failed
 └── OutputError           a file that cannot be written; nothing is left half-written
 
 A message is one line: the value, what was expected, and what to do.
@@ -64,6 +65,10 @@ class DownloadError(UrvcError):
 
 class DeviceError(UrvcError):
     """A device that is not there or cannot do what was asked."""
+
+
+class MeasurementError(UrvcError):
+    """A process that was being measured ended or failed."""
 
 
 class OutputError(UrvcError):

@@ -10,7 +10,7 @@ FLOORS = (
     {"", "errors", "options"},
     {"paths", "device", "progress", "presets", "download", "weights", "audio"},
     {"rvc"},
-    {"voices", "covers", "speech"},
+    {"voices", "covers", "speech", "benchmark"},
     {"cli", "web"},
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

@@ -288,11 +288,15 @@ def test_it_can_be_called_through_a_link(ready: Workplace, tmp_path: Path) -> No
     assert ready.start("cli", script=tmp_path / "urvc").variables["URVC_MODELS_DIR"] == f"{ready.tree}/models"
 
 
-def test_benchmarks_are_listed_and_started_by_name(ready: Workplace) -> None:
+@pytest.mark.parametrize("words", [(), ("--rounds", "5"), ("--help",)])
+def test_benchmark_is_the_command_of_that_name(ready: Workplace, words: tuple[str, ...]) -> None:
+    assert ready.start("benchmark", *words).arguments == ["-P", "-m", "ultimate_rvc.cli.main", "benchmark", *words]
+
+
+def test_benchmarks_of_one_stage_are_started_by_name(ready: Workplace) -> None:
     (ready.tree / "benchmarks").mkdir()
     (ready.tree / "benchmarks" / "retrieval.py").write_text('if __name__ == "__main__": pass\n')
     (ready.tree / "benchmarks" / "helper.py").touch()
-    assert ready.start("benchmark").out == "retrieval\n"
     assert ready.start("benchmark", "retrieval", "--size", "1 2").arguments == [
         "-m", "benchmarks.retrieval", "--size", "1 2",
     ]  # fmt: skip

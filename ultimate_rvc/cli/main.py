@@ -7,6 +7,7 @@ import click
 
 from ultimate_rvc import __version__
 from ultimate_rvc.cli import failures
+from ultimate_rvc.cli.benchmark import benchmark
 from ultimate_rvc.cli.generate import generate
 from ultimate_rvc.cli.models import models
 from ultimate_rvc.cli.session import Session, debug_option
@@ -22,6 +23,7 @@ def root() -> None:
     """Song covers with RVC voices; the whole conversion stays on the device."""
 
 
+root.add_command(benchmark)
 root.add_command(generate)
 root.add_command(models)
 
