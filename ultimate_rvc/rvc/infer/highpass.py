@@ -37,7 +37,10 @@ class Blocks:
 
 
 class DeviceHighpass:
-    """The filter as blocked FFT convolution in float32; memory beside input and output is a few blocks."""
+    """The filter as blocked FFT convolution in float32, both passes in place on one copy of the signal.
+
+    A pass goes through the blocks against its own direction, so that what a block hears is still unfiltered.
+    """
 
     def __init__(self, device: torch.device | str, *, blocks: Blocks = Blocks()) -> None:
         spectrum = np.fft.rfft(impulse_response(), blocks.fft_samples).astype(np.complex64)
@@ -46,30 +49,41 @@ class DeviceHighpass:
 
     def __call__(self, wav: Tensor) -> Tensor:
         """wav [T] at 16 kHz on the filter's device → [T] float32; signals shorter than the edges have shorter edges."""
+        if not len(wav):
+            return wav.float()
         edge = edge_samples(len(wav))
-        forward = self._pass(extend(wav.float(), edge))  # [T + 2·edge]
-        backward = self._pass(forward.flip(0)).flip(0)
-        return backward[edge : edge + len(wav)]
+        line = extend(wav.float(), edge)  # [T + 2·edge]
+        self._forward(line)
+        self._backward(line)
+        return line[edge : edge + len(wav)]
 
-    def _pass(self, wav: Tensor) -> Tensor:
-        """One filtering from the steady state of the first sample."""
-        history = wav.new_zeros(TAPS - 1)
-        source = torch.cat([history, wav - wav[:1]])
-        out = torch.empty_like(wav)
+    def _forward(self, line: Tensor) -> None:
+        """Filters from the steady state of the first sample."""
+        steady = line[0].clone()
+        for start, stop in reversed(self._strides(len(line))):
+            heard = line[max(0, start - TAPS + 1) : stop] - steady
+            line[start:stop] = self._filtered(heard, stop - start)
+
+    def _backward(self, line: Tensor) -> None:
+        """The same from the last sample to the first."""
+        steady = line[-1].clone()
+        for start, stop in self._strides(len(line)):
+            heard = line[start : stop + TAPS - 1].flip(0) - steady
+            line[start:stop] = self._filtered(heard, stop - start).flip(0)
+
+    def _strides(self, length: int) -> list[tuple[int, int]]:
         stride = self._blocks.step_samples * self._blocks.at_once
-        for start in range(0, len(wav), stride):
-            piece = out[start : start + stride]
-            piece.copy_(self._convolve(source[start : start + stride + TAPS - 1])[: len(piece)])
-        return out
+        return [(start, min(start + stride, length)) for start in range(0, length, stride)]
 
-    def _convolve(self, source: Tensor) -> Tensor:
-        """source [TAPS - 1 + n] → the n samples that the filter gives once its history is known, and some padding."""
+    def _filtered(self, heard: Tensor, count: int) -> Tensor:
+        """heard [h + count] → its last `count` samples, filtered; before the first is silence."""
         step = self._blocks.step_samples
-        count = -(-(len(source) - TAPS + 1) // step)
-        padded = torch.nn.functional.pad(source, (0, count * step + TAPS - 1 - len(source)))
+        blocks = -(-count // step)
+        before = TAPS - 1 - (len(heard) - count)
+        padded = torch.nn.functional.pad(heard, (before, blocks * step - count))
         frames = padded.unfold(0, self._blocks.fft_samples, step)  # [count, fft]
         filtered = torch.fft.irfft(torch.fft.rfft(frames) * self._spectrum, self._blocks.fft_samples)
-        return filtered[:, TAPS - 1 :].reshape(-1)  # [count·step]
+        return filtered[:, TAPS - 1 :].reshape(-1)[:count]
 
 
 class HostHighpass:
