@@ -28,11 +28,10 @@ def features_in_tiles(extractor: nn.Module, wav: Tensor) -> Tensor:
 
     Raises AudioError for a wav that is shorter than one frame.
     """
-    if wav.shape[-1] < FIELD_SAMPLES:
-        raise AudioError(f"{wav.shape[-1]} samples are too few to hear words in; {FIELD_SAMPLES} is the least")
     first, *rest = extractor.conv_layers
+    places = list(frame_tiles(wav.shape[-1], TILE_FRAMES))
     opened, tiles = _opening(first, wav), []
-    for start, stop in _tiles((wav.shape[-1] - FIELD_SAMPLES) // CONTENT_HOP_SAMPLES + 1):
+    for start, stop in places:
         hidden = opened(start, stop)
         for layer in rest:
             hidden = layer(hidden)
@@ -40,9 +39,13 @@ def features_in_tiles(extractor: nn.Module, wav: Tensor) -> Tensor:
     return torch.cat(tiles, dim=-1)
 
 
-def _tiles(frames: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, frames, TILE_FRAMES):
-        yield start, min(start + TILE_FRAMES, frames)
+def frame_tiles(samples: int, longest: int) -> Iterator[tuple[int, int]]:
+    """The frames start..stop-1 of each tile of that many samples; AudioError when they are less than one frame."""
+    if samples < FIELD_SAMPLES:
+        raise AudioError(f"{samples} samples are too few to hear words in; {FIELD_SAMPLES} is the least")
+    frames = (samples - FIELD_SAMPLES) // CONTENT_HOP_SAMPLES + 1
+    for start in range(0, frames, longest):
+        yield start, min(start + longest, frames)
 
 
 def _opening(layer: nn.Module, wav: Tensor) -> Callable[[int, int], Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ultimate_rvc.errors import CheckpointError
 from ultimate_rvc.rvc.embed.files import inference_weights, not_a_configuration, read_config, weights_file
 from ultimate_rvc.rvc.embed.front import features_in_tiles
+from ultimate_rvc.rvc.embed.products import FrontInProducts
 from ultimate_rvc.rvc.seams import Embedder
 from ultimate_rvc.rvc.stored_weights import fit
 
@@ -53,28 +54,43 @@ def _skeleton(config: "HubertConfig", folder: Path) -> "HubertModel":
     return model
 
 
-def embedder_for(model: Any, version: str, *, strict_parity: bool = False) -> Embedder:
+def embedder_for(model: Any, version: str, *, strict_parity: bool = False, fast: bool = True) -> Embedder:
     """What turns wav [B, T] at 16 kHz into the features [B, L, D] that voices of this version were trained on.
 
     `model` is a transformers HubertModel, or anything whose call gives ["last_hidden_state"] (and that has
-    `final_proj`, for v1). Raises CheckpointError when a v1 voice lacks its projection or its ninth layer.
+    `final_proj`, for v1). `fast` takes the quickest equal way on the model's device; the embedder then has copies of
+    weights as they are now. Raises CheckpointError when a v1 voice lacks its projection or its ninth layer.
     """
     head = _projection(model) if version == "v1" else _as_is
     if not _is_plain_hubert(model):
         return ForeignEmbedder(model, head)
     early = version == "v1" and not strict_parity
-    return HubertEmbedder(model, _first_layers(model.encoder, V1_LAYER) if early else model.encoder, head)
+    encoder = _first_layers(model.encoder, V1_LAYER) if early else model.encoder
+    return HubertEmbedder(_front(model, fast and not strict_parity), model, encoder, head)
+
+
+def _front(model: "HubertModel", fast: bool) -> Callable[[Tensor], Tensor]:
+    """wav [B, T] → frames [B, L, C] in the way that suits the model's device."""
+    if fast and model.device.type == "cpu":
+        return FrontInProducts(model.feature_extractor)
+    return lambda wav: features_in_tiles(model.feature_extractor, wav).transpose(1, 2)
 
 
 class HubertEmbedder:
-    """Runs the parts of a HubertModel: front end in tiles, then as many layers as `encoder` has, then the head."""
+    """Runs the parts of a HubertModel: a front end, then as many layers as `encoder` has, then the head."""
 
-    def __init__(self, model: "HubertModel", encoder: nn.Module, head: Callable[[Tensor], Tensor]):
-        self.model, self.encoder, self.head = model, encoder, head
+    def __init__(
+        self,
+        front: Callable[[Tensor], Tensor],
+        model: "HubertModel",
+        encoder: nn.Module,
+        head: Callable[[Tensor], Tensor],
+    ):
+        self.front, self.model, self.encoder, self.head = front, model, encoder, head
 
     @torch.no_grad()
     def __call__(self, wav: Tensor) -> Tensor:
-        frames = features_in_tiles(self.model.feature_extractor, wav).transpose(1, 2)  # [B, L, C]
+        frames = self.front(wav)  # [B, L, C]
         hidden = self.model.feature_projection(frames)  # [B, L, 768]
         return self.head(self.encoder(hidden)[0]).to(wav.dtype)  # [B, L, D]
 

@@ -30,7 +30,7 @@ from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler
 from ultimate_rvc.rvc.infer.rules import Line, Output, OwnRules, Piece, UpstreamRules
 from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.pitch import contour
-from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES, Noise, Retriever
+from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, PITCH_HOP_SAMPLES, Embedder, Noise, Retriever
 from ultimate_rvc.rvc.synth.noise import GlobalNoise
 
 logger = logging.getLogger(__name__)
@@ -266,7 +266,13 @@ class Pipeline:
 
     def _embed(self, model: Any, version: str, wav: Tensor) -> Tensor:
         with self.profiler.stage("embed"):
-            return embedder_for(model, version, strict_parity=self.optimization.strict_parity)(wav)
+            return self._embedder(model, version)(wav)
+
+    def _embedder(self, model: Any, version: str) -> Embedder:
+        """Made once for each model; it holds the model, whose id is therefore its own as long as it is the key."""
+        strict, fast = self.optimization.strict_parity, self.optimization.uses("encoder")
+        key = (id(model), version, strict, fast)
+        return self.shelf.get("embedder", key, lambda: embedder_for(model, version, strict_parity=strict, fast=fast))
 
     def _as_batch(self, audio0: "np.ndarray | Tensor") -> Tensor:
         if not isinstance(audio0, Tensor) and audio0.ndim == 2:
