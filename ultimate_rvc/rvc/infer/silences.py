@@ -65,8 +65,8 @@ def sounding(heard: Tensor) -> Stretches:
     silences = pairwise([-KEPT_FRAMES, *edges, len(heard) + 2 * KEPT_FRAMES])
     gaps = [_left_out(end, begin) for end, begin in list(silences)[::2]]
     borders = [place for gap in gaps if gap[1] - gap[0] >= SHORTEST_FRAMES for place in gap]
-    stretches = list(pairwise([0, *borders, len(heard)]))[::2]
-    return Stretches(tuple(Span(first, min(last, len(heard))) for first, last in stretches if first < len(heard)))
+    stretches = [Span(first, min(last, len(heard))) for first, last in list(pairwise([0, *borders, len(heard)]))[::2]]
+    return Stretches(tuple(span for span in stretches if span.frames > 0))
 
 
 def _left_out(end: int, begin: int) -> tuple[int, int]:
