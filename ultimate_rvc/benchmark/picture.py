@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ultimate_rvc.benchmark.results import Cell, Result
 from ultimate_rvc.benchmark.scenes import VOICE, Scene
-from ultimate_rvc.benchmark.tables import rest
 from ultimate_rvc.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def _bars(panel: "Axes", scene: Scene, cells: list[Cell], colours: dict[str, str
     names = [cell.contender for cell in cells]
     left = [0.0] * len(cells)
     for stage, colour in colours.items():
-        widths = [rest(cell) if stage == REST else cell.stages.get(stage, 0.0) for cell in cells]
+        widths = [cell.rest_s if stage == REST else cell.stages.get(stage, 0.0) for cell in cells]
         panel.barh(names, widths, left=left, color=colour, label=stage)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     for place, cell in enumerate(cells):
@@ -72,7 +71,7 @@ def _bars(panel: "Axes", scene: Scene, cells: list[Cell], colours: dict[str, str
     panel.invert_yaxis()
     panel.margins(x=0.12)
     panel.set(title=scene.name, xlabel="seconds")
-    panel.legend(fontsize=7, loc="lower right")
+    panel.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _lengths(panel: "Axes", result: Result) -> None:

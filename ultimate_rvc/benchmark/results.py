@@ -21,7 +21,7 @@ class Cell:
     """One configuration in one scene. Times in seconds; `seconds` has one warm turn each.
 
     `load_s` is from the start of the process until everything is loaded, `first_s` the first call, on `first_of_s` of
-    the scene. `stages` are those of the turn whose time is the median's.
+    the scene. `stages` are those of the turn that is nearest to the median and took `staged_s`.
     """
 
     contender: str
@@ -33,6 +33,7 @@ class Cell:
     first_of_s: float | None = None
     seconds: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
+    staged_s: float | None = None
     peak_bytes: int = 0
     card_bytes: int = 0
     deviation: Deviation | None = None
@@ -41,6 +42,12 @@ class Cell:
     def median_s(self) -> float:
         """Of the warm turns; not a number where there are none."""
         return statistics.median(self.seconds) if self.seconds else math.nan
+
+    @property
+    def rest_s(self) -> float:
+        """What belongs to no stage; everything, where stages could not be told apart."""
+        whole_s = self.staged_s if self.staged_s is not None else self.median_s
+        return max(0.0, whole_s - sum(self.stages.values()))
 
     @property
     def spread_s(self) -> tuple[float, float]:

@@ -91,7 +91,7 @@ def _take_turn(crew: Crew, cell: Cell, stage: Stage) -> None:
         if len(cell.seconds) == 1:
             worker.ask("save", path=str(_samples(stage, cell.contender)))
             if not stage.profiled:
-                cell.stages = worker.ask("turn", profile=True).value["stages"]
+                _note_stages(cell, worker.ask("turn", profile=True))
     except (OptionError, MeasurementError) as error:
         crew.dismiss(cell.contender)
         cell.status, cell.reason = (NOT_HERE if isinstance(error, OptionError) else FAILED), str(error)
@@ -105,8 +105,13 @@ def _note(cell: Cell, answer: Answer) -> None:
     cell.seconds.append(answer.seconds)
     cell.peak_bytes = max(cell.peak_bytes, answer.peak_bytes)
     cell.card_bytes = max(cell.card_bytes, answer.value["card_bytes"])
-    if abs(answer.seconds - cell.median_s) <= min(abs(one - cell.median_s) for one in cell.seconds):
-        cell.stages = answer.value["stages"] or cell.stages
+    if cell.staged_s is None or abs(answer.seconds - cell.median_s) <= abs(cell.staged_s - cell.median_s):
+        _note_stages(cell, answer)
+
+
+def _note_stages(cell: Cell, answer: Answer) -> None:
+    if answer.value["stages"]:
+        cell.stages, cell.staged_s = answer.value["stages"], answer.seconds
 
 
 def _samples(stage: Stage, name: str) -> Path:

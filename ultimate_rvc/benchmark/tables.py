@@ -12,11 +12,12 @@ from ultimate_rvc.options import SPEEDUPS
 
 NOTHING = "–"
 TIMES = (
-    "Seconds of a warm call: the median of turns taken with the others, and the fastest and slowest. RTF: seconds of "
-    "work per second of sound. Peak MB: the most that the process ever held, everything loaded included. Errors are "
-    f"against '{NONE}': the same line with every speed-up off, the same rules and the same seed. '{REFERENCE}' (strict "
-    "parity) cuts and draws its noise as Ultimate RVC does, so it can only be compared with Ultimate RVC itself, and "
-    "is where that was measured. SNR in dB, the largest difference of a sample, and log-spectral distance in dB."
+    "Seconds of a warm call: the median of turns taken with the others, then the fastest and the slowest. RTF: seconds "
+    "of work per second of sound. '× NAME': how many times faster than NAME. Peak MB: the most that the process ever "
+    f"held, with everything loaded. Errors are against '{NONE}': the same line with every speed-up off, by the same "
+    f"rules and with the same seed. '{REFERENCE}' is strict parity: it cuts and draws its noise as Ultimate RVC does, "
+    "so its error is against Ultimate RVC, where that was measured. SNR and log-spectral distance (LSD) in dB; max "
+    "error: the largest difference of a sample."
 )
 STAGES = "Seconds of each stage in the turn that is nearest to the median; 'rest' is what lies between stages."
 GAINS = (
@@ -63,22 +64,22 @@ def machine(result: Result) -> Table:
 def times(result: Result, scene: Scene) -> Table:
     """Time, memory and error of each configuration in a scene."""
     cells = [cell for cell in result.cells if cell.scene == scene.name]
-    reference = result.cell(REFERENCE, scene.name) or result.cell(NONE, scene.name)
-    header = ["configuration", "turns", "median s", "min–max s", "RTF", f"× {reference.contender if reference else ''}"]
+    slow = [cell for name in (THEIRS, REFERENCE, NONE) if (cell := result.cell(name, scene.name))]
+    header = ["configuration", "turns", "median s", "min–max s", "RTF", *(f"× {cell.contender}" for cell in slow)]
     header += ["peak MB", *(["card MB"] if _has_card(cells) else []), "SNR dB", "max error", "LSD dB"]
-    rows = [_times_row(cell, scene, reference, _has_card(cells)) for cell in cells]
+    rows = [_times_row(cell, scene, slow, _has_card(cells)) for cell in cells]
     notes = [f"{cell.contender}: {cell.status}: {cell.reason}" for cell in cells if cell.reason]
     return Table(f"{scene.name}: {ABOUT[scene.kind]}", header, rows, TIMES, notes)
 
 
-def _times_row(cell: Cell, scene: Scene, reference: Cell | None, has_card: bool) -> list[str]:
+def _times_row(cell: Cell, scene: Scene, slow: Sequence[Cell], has_card: bool) -> list[str]:
     if cell.status != MEASURED or not cell.seconds:
-        return [cell.contender, NOTHING, cell.status, *[NOTHING] * (7 + has_card)]
+        return [cell.contender, NOTHING, cell.status, *[NOTHING] * (6 + len(slow) + has_card)]
     low, high = cell.spread_s
-    faster = f"{reference.median_s / cell.median_s:.2f}" if reference else NOTHING
     row = [cell.contender, f"{len(cell.seconds)}", f"{cell.median_s:.2f}", f"{low:.2f}–{high:.2f}"]
-    row += [f"{cell.median_s / scene.seconds:.3f}", faster, _megabytes(cell.peak_bytes)]
-    return row + ([_megabytes(cell.card_bytes)] if has_card else []) + _errors(cell.deviation)
+    row += [f"{cell.median_s / scene.seconds:.3f}", *(f"{other.median_s / cell.median_s:.2f}" for other in slow)]
+    row += [_megabytes(cell.peak_bytes), *([_megabytes(cell.card_bytes)] if has_card else [])]
+    return row + _errors(cell.deviation)
 
 
 def _has_card(cells: Iterable[Cell]) -> bool:
@@ -103,14 +104,9 @@ def stages(result: Result, scene: Scene) -> Table:
     cells = [cell for cell in result.cells if cell.scene == scene.name and cell.stages]
     names = list(dict.fromkeys(name for cell in cells for name in cell.stages))
     rows = [
-        [cell.contender, *(_seconds(cell.stages.get(name)) for name in names), _seconds(rest(cell))] for cell in cells
+        [cell.contender, *(_seconds(cell.stages.get(name)) for name in names), _seconds(cell.rest_s)] for cell in cells
     ]
     return Table(f"{scene.name}, stage by stage", ["configuration", *names, "rest"], rows, STAGES)
-
-
-def rest(cell: Cell) -> float:
-    """Seconds of a call that belong to no stage."""
-    return max(0.0, cell.median_s - sum(cell.stages.values()))
 
 
 def _seconds(value: float | None) -> str:

@@ -62,8 +62,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.words,
-                text=True,
-                encoding="utf-8",
+                bufsize=0,
                 # Ctrl-C is for the process that measures; it ends the others.
                 start_new_session=True,
             )
@@ -85,8 +84,7 @@ class Worker:
 
     def _exchange(self, request: str) -> dict[str, Any]:
         try:
-            self.process.stdin.write(request + "\n")  # type: ignore[union-attr]
-            self.process.stdin.flush()  # type: ignore[union-attr]
+            self.process.stdin.write(f"{request}\n".encode())  # type: ignore[union-attr]
         except OSError as error:
             raise MeasurementError(self._last_words()) from error
         line = self.process.stdout.readline()  # type: ignore[union-attr]
@@ -107,15 +105,7 @@ class Worker:
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.words):
-            _close(pipe)
-
-
-def _close(pipe: Any) -> None:
-    """What could not be written to a process that is gone does not matter any more."""
-    try:
-        pipe.close()
-    except BrokenPipeError:
-        pipe.detach()
+            pipe.close()  # type: ignore[union-attr]
 
 
 class Crew:

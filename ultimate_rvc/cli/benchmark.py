@@ -1,5 +1,6 @@
 """`urvc benchmark`: measures the line on this machine."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -74,7 +75,9 @@ def benchmark(json: Path | None, report: Path | None, picture: Path | None, **va
 
 
 def _command() -> str:
-    return shlex.join(["urvc", *sys.argv[1:]])
+    """The command line, with the names of files and folders instead of their places."""
+    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
+    return shlex.join(["urvc", *words])
 
 
 def _show(result: Any) -> None:
