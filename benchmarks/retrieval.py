@@ -18,32 +18,13 @@ import faiss
 import numpy as np
 import torch
 
+from ultimate_rvc.benchmark.random_indexes import WIDTH, build, clouds, queries
 from ultimate_rvc.device import synchronise
 from ultimate_rvc.rvc.infer.retrieval import load_index
 
-DIMENSIONS, NEIGHBOURS = 768, 8
+NEIGHBOURS = 8
 # FAISS and torch each bring an OpenMP runtime, whose threads spin for a while after work and would slow the other's.
 SETTLE_S = 0.05
-
-
-def clouds(count: int, seed: int, spread: float, clusters: int) -> np.ndarray:
-    """Vectors [count, 768] around common centres."""
-    numbers = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).standard_normal((clusters, DIMENSIONS), dtype=np.float32) / 4
-    near = numbers.standard_normal((count, DIMENSIONS), dtype=np.float32) * np.float32(spread)
-    return centres[numbers.integers(clusters, size=count)] + near
-
-
-def build(vectors: np.ndarray, path: Path) -> None:
-    """Writes the index; its centroids are drawn from the data, which spares minutes of k-means."""
-    count = len(vectors)
-    lists = max(1, min(int(16 * count**0.5), count // 39))
-    quantizer = faiss.IndexFlatL2(DIMENSIONS)
-    quantizer.add(vectors[np.random.default_rng(1).choice(count, lists, replace=False)])
-    index = faiss.IndexIVFFlat(quantizer, DIMENSIONS, lists)
-    index.is_trained = True
-    index.add(vectors)
-    faiss.write_index(index, str(path))
 
 
 def faiss_whole(index: faiss.Index, vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -84,7 +65,7 @@ def compare(path: Path, queries: np.ndarray, given: argparse.Namespace, exact: b
     ours, our_load = loaded(lambda: load_index(path, device, exact=exact), device)
     vectors = theirs.reconstruct_n(0, theirs.ntotal)
     if exact:
-        theirs = faiss.IndexFlatL2(DIMENSIONS)
+        theirs = faiss.IndexFlatL2(WIDTH)
         theirs.add(vectors)
     features = torch.from_numpy(queries).to(device)
     ways = {
@@ -128,11 +109,9 @@ def main() -> None:
     print("| vectors | index | step | who | wall ms | CPU ms | loading | error |\n|---|---|---|---|---|---|---|---|")
     for size in map(int, given.sizes.split(",")):
         with tempfile.TemporaryDirectory() as folder:
-            path, clusters = Path(folder) / "voice.index", max(64, size // 60)
-            build(clouds(size, 1, 0.12, clusters), path)
-            queries = clouds(given.queries, 2, 0.15, clusters)
+            path = build(clouds(size, 1), Path(folder) / "voice.index")
             for exact in (False, True) if given.exact else (False,):
-                compare(path, queries, given, exact)
+                compare(path, queries(given.queries, size), given, exact)
 
 
 if __name__ == "__main__":

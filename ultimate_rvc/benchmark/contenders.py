@@ -11,6 +11,8 @@ from ultimate_rvc.options import PRECISIONS, SPEEDUPS
 REFERENCE, NONE, ALL, THEIRS = "reference", "none", "all on", "Ultimate RVC"
 # A scene that is longer is there for its memory and its straight line; what is slow would take all day.
 LONG_S = 600.0
+# Who is measured on a stem: what silence costs, and what it costs others.
+ON_A_STEM = (THEIRS, NONE, ALL)
 # What a speed-up is about, where that is not a voice.
 SCENE_OF = {"silence": STEM}
 FULL = {"precision": "fp32"}
@@ -21,7 +23,7 @@ EXACT = {**FULL, "use_fp16": False, "batch_size": 1}
 class Contender:
     """A configuration. `options` are fields of OptimizationConfig; `speedup` is the one that it is about.
 
-    `main` ones are measured in every scene, the others in the shortest, or in the scene that they are about.
+    `main` ones are measured at every length, the others at the shortest, or in the scene that they are about.
     """
 
     name: str
@@ -96,7 +98,11 @@ def cast(scene: Scene, scenes: Sequence[Scene], every: Sequence[Contender], *, n
         return list(every)
     if scene.seconds > LONG_S:
         return [one for one in every if one.name == ALL]
-    return [one for one in every if one.main or _belongs(one, scene, scenes)]
+    return [one for one in every if _is_everywhere(one, scene) or _belongs(one, scene, scenes)]
+
+
+def _is_everywhere(one: Contender, scene: Scene) -> bool:
+    return one.main and (scene.kind != STEM or one.name in ON_A_STEM)
 
 
 def _belongs(one: Contender, scene: Scene, scenes: Sequence[Scene]) -> bool:
