@@ -269,7 +269,7 @@ class VoiceConverter:
         index = f"{self.index_path.name} at {options.voice.index_rate:g}" if self.index_path else "none"
         return {
             "device": self.device.description,
-            "precision": "fp16 by autocast" if self.optimization.use_fp16 else "fp32",
+            "precision": "fp16 by autocast" if self.optimization.use_fp16 else self.optimization.precision,
             "pitch": " + ".join(methods) or curve,
             "encoder": options.embedder.custom_embedder_model or options.embedder.embedder_model,
             "index": index if options.voice.index_rate else "none (index_rate 0)",

@@ -42,8 +42,10 @@ def resolve(
     chosen = {**values_for(OptimizationConfig, preset or {}), **from_environment(environ), **arguments}
     device = devices.choose(chosen.get("device", "auto"))
     config = replace(DEVICE_DEFAULTS[device.kind](), **{**chosen, "device": str(device.torch)})
-    # Parity means upstream's arithmetic: one span after the other, in full precision.
-    return replace(config, use_fp16=False, batch_size=1, precision="fp32") if config.strict_parity else config
+    if config.strict_parity:  # upstream's arithmetic: one span after the other, in full precision
+        return replace(config, use_fp16=False, batch_size=1, precision="fp32")
+    devices.check_precision(device.kind, config.precision)
+    return config
 
 
 @dataclass(frozen=True)

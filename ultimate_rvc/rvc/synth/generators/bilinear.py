@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 # Where Winograd's polynomial is evaluated, beside infinity. More points round worse: these leave 117 dB of a whole
 # residual block, six convolutions deep.
@@ -102,17 +103,19 @@ class BilinearConv:
         self.out_of = _matrix(np.hstack([scheme.outputs, np.ones((self.step, 1))]))  # [m, α + 1]
         self.bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
 
-    def __call__(self, x: Tensor, slope: float = 1.0) -> Tensor:
-        """x [T, C] through a leaky ReLU of this slope, convolved: [T, O]."""
+    def __call__(self, x: Tensor, before: float = 1.0, after: float = 1.0) -> Tensor:
+        """x [T, C] → [T, O], with leaky ReLUs of these slopes before and after the convolution."""
         phases, steps = self.dilation, -(-len(x) // self.dilation)
         # Phases lie one behind the other; what the last windows of one hear of the next is never used.
         margin = 0 if phases == 1 else self.window - self.step
         windows = -(-(steps + margin) // self.step)
-        heard = self._windows(x, slope, windows)  # [phases · windows, N, C]
+        heard = self._windows(x, before, windows)  # [phases · windows, N, C]
         out = self._multiply(heard).view(phases, windows * self.step, -1)  # [phases, steps and more, O]
         if phases == 1:
-            return out[0, : len(x)]
-        return out[:, :steps].transpose(0, 1).reshape(phases * steps, -1)[: len(x)]
+            return leaky_relu(out[0, : len(x)], after, inplace=True)
+        woven = out.new_empty(steps, phases, out.shape[-1])
+        _leaky_relu_into(woven, out[:, :steps].transpose(0, 1), after)
+        return woven.flatten(0, 1)[: len(x)]
 
     def _windows(self, x: Tensor, slope: float, windows: int) -> Tensor:
         """Every phase of a dilated convolution is a signal of its own; their overlapping windows, [·, N, C]."""
@@ -147,10 +150,7 @@ def _lay(x: Tensor, slope: float, signal: Tensor, margin: int) -> None:
 
 
 def _leaky_relu_into(place: Tensor, x: Tensor, slope: float) -> None:
-    if slope == 1.0:
-        place.copy_(x)
-    else:
-        torch.ops.aten.leaky_relu.out(x, slope, out=place)
+    torch.ops.aten.leaky_relu.out(x, slope, out=place)
 
 
 def _matrix(values: np.ndarray) -> Tensor:

@@ -54,7 +54,7 @@ class StagedVocoder(nn.Module):
     def optimize(self, optimization: OptimizationConfig) -> None:
         """Chooses how to compute, once the weights are there."""
         self.tiled = optimization.uses("tiles")
-        self.rows = row_vocoder(self, optimization)
+        self.rows = row_vocoder(self, optimization) if self.conv_pre.weight.device.type == "cpu" else None
 
     def stages(self) -> Iterator[Stage]:
         """The stages, lowest rate first."""

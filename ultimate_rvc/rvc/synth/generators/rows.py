@@ -9,15 +9,17 @@ T steps · C channels · O outputs
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultimate_rvc.device import check_precision
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.synth.generators.bilinear import BilinearConv, is_worth_it
 from ultimate_rvc.rvc.synth.generators.blocks import LAST_SLOPE, SLOPE, Pair
+from ultimate_rvc.rvc.synth.generators.quantized import QuantizedConv, is_worth_quantizing
 from ultimate_rvc.rvc.synth.generators.tiles import WHOLE, tiles_of
 
 if TYPE_CHECKING:
@@ -26,12 +28,20 @@ if TYPE_CHECKING:
 # What a tile of activations takes; with a convolution's own buffers about what a core's second cache holds.
 TILE_BYTES = 1 << 21
 
-# x [T, C], through a leaky ReLU of the given slope, convolved: [T, O].
-RowConv = Callable[[Tensor, float], Tensor]
+
+class RowConv(Protocol):
+    """A convolution that keeps the length, between two leaky ReLUs."""
+
+    def __call__(self, x: Tensor, before: float = 1.0, after: float = 1.0) -> Tensor:
+        """x [T, C] → [T, O]; the slopes of the leaky ReLUs, of which 1 is none."""
 
 
 def row_vocoder(vocoder: "StagedVocoder", optimization: OptimizationConfig) -> "RowVocoder | None":
-    """The vocoder's own way on a CPU with these optimisations; None where torch's usual layout is asked for."""
+    """The vocoder's own way on a CPU with these optimisations; None where torch's usual layout is asked for.
+
+    Raises DeviceError for a precision that the processor lacks.
+    """
+    check_precision("cpu", optimization.precision)
     make = _convolution(optimization)
     return RowVocoder(vocoder, make, tiled=optimization.uses("tiles")) if make else None
 
@@ -39,6 +49,8 @@ def row_vocoder(vocoder: "StagedVocoder", optimization: OptimizationConfig) -> "
 def _convolution(optimization: OptimizationConfig) -> Callable[[nn.Conv1d], RowConv] | None:
     if optimization.precision == "bf16":
         return partial(DirectConv, dtype=torch.bfloat16)
+    if optimization.precision == "int8":
+        return lambda conv: QuantizedConv(conv) if is_worth_quantizing(conv) else DirectConv(conv)
     if optimization.uses("fast-convolution"):
         return lambda conv: BilinearConv(conv) if is_worth_it(conv) else DirectConv(conv)
     return DirectConv if optimization.uses("channels-last") else None
@@ -92,8 +104,13 @@ class RowStage:
 
 def _residual(block: Iterable[tuple[RowConv, RowConv]], x: Tensor) -> Tensor:
     for dilated, plain in block:
-        x = plain(dilated(x, SLOPE), SLOPE) + x
+        x = _added(plain(dilated(x, SLOPE, SLOPE)), x)
     return x
+
+
+def _added(new: Tensor, x: Tensor) -> Tensor:
+    """Their sum in x's precision, in the new one's memory where it fits."""
+    return new.add_(x) if new.dtype == x.dtype else x + new
 
 
 def _reach(pairs: list[Pair]) -> int:
@@ -111,10 +128,12 @@ class DirectConv:
         )
         self.dilation, self.padding = (1, conv.dilation[0]), (0, conv.padding[0])
 
-    def __call__(self, x: Tensor, slope: float = 1.0) -> Tensor:
-        """x [T, C] through a leaky ReLU of this slope, convolved: [T, O]."""
-        picture = _picture(F.leaky_relu(x, slope).to(self.weight.dtype))
-        return _rows(F.conv2d(picture, self.weight, self.bias, 1, self.padding, self.dilation))
+    def __call__(self, x: Tensor, before: float = 1.0, after: float = 1.0) -> Tensor:
+        """See RowConv; the result is of this convolution's dtype."""
+        x = x if before == 1.0 else F.leaky_relu(x, before)
+        picture = _picture(x.to(self.weight.dtype))
+        out = _rows(F.conv2d(picture, self.weight, self.bias, 1, self.padding, self.dilation))
+        return out if after == 1.0 else F.leaky_relu(out, after, inplace=True)
 
 
 class RowUpsampler:
