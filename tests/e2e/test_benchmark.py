@@ -1,5 +1,6 @@
 """`urvc benchmark` from the command line to its tables, JSON, page and picture, on a tiny voice. No time is judged."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -117,6 +118,8 @@ def test_errors_are_against_the_same_line_without_speedups(done: Run) -> None:
 def test_the_checkout_is_the_one_that_was_measured(done: Run) -> None:
     assert done.found["settings"]["against"] == "Ultimate RVC 0.6.0"
     assert "beside it" in done.page and "Ultimate RVC 0.6.0" in done.page
+    missing = [name for name in ("torchaudio", "torchcrepe") if importlib.util.find_spec(name) is None]
+    assert all(name in done.out for name in missing) and ("stand in" in done.out) == bool(missing)
 
 
 def test_retrieval_is_held_against_faiss(done: Run) -> None:

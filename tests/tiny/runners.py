@@ -60,6 +60,7 @@ class Runner:
         if way == "refuse":
             raise Refusal("not on this machine")
         self._note("open")
+        return "a remark" if way == "remark" else ""
 
     def take(self, *, scene, rate_hz):
         self.wav = np.load(scene)

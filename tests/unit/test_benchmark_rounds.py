@@ -98,6 +98,17 @@ def test_errors_are_against_the_line_without_speedups_and_the_references_against
     assert cells[NONE].deviation is None and cells[THEIRS].deviation is None
 
 
+def test_samples_are_kept_only_where_they_are_compared_and_never_for_long(play: PlayersTurns, tmp_path: Path) -> None:
+    cells, _ = play({NONE: {}, "all on": {}}, rounds=1, compared=False)
+    assert cells["all on"].deviation is None
+    play({NONE: {}, "all on": {}}, rounds=1)
+    assert [path.name for path in tmp_path.glob("*.npy")] == ["scene.npy"]
+
+
+def test_what_a_worker_remarks_is_kept(play: PlayersTurns) -> None:
+    assert play({"a": {"way": "remark"}})[0]["a"].remark == "a remark"
+
+
 def test_progress_ends_where_it_said_it_would(play: PlayersTurns) -> None:
     told: list[Progress] = []
     play({"a": {}, "b": {}}, told=told)

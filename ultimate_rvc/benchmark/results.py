@@ -20,14 +20,16 @@ MEASURED, NOT_HERE, FAILED = "measured", "not here", "failed"
 class Cell:
     """One configuration in one scene. Times in seconds; `seconds` has one warm turn each.
 
-    `load_s` is from the start of the process until everything is loaded, `first_s` the first call, on `first_of_s` of
-    the scene. `stages` are those of the turn that is nearest to the median and took `staged_s`.
+    `remark` is what its worker said when it was opened. `load_s` is from the start of the process until everything is
+    loaded, `first_s` the first call, on `first_of_s` of the scene. `stages` are those of the turn that is nearest to
+    the median, and that took `staged_s`.
     """
 
     contender: str
     scene: str
     status: str = MEASURED
     reason: str = ""
+    remark: str = ""
     load_s: float | None = None
     first_s: float | None = None
     first_of_s: float | None = None

@@ -26,7 +26,10 @@ COMPARED_WITH = {REFERENCE: THEIRS}
 
 @dataclass(frozen=True)
 class Stage:
-    """One scene with its signal on disk, and how it is played."""
+    """One scene with its signal on disk, and how it is played.
+
+    `profiled`: stages are measured in the turns themselves; `compared`: errors are wanted.
+    """
 
     scene: Scene
     wav: Path
@@ -35,6 +38,7 @@ class Stage:
     patience_s: float
     room: int
     profiled: bool
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def _hire(player: Player, cell: Cell, stage: Stage) -> Worker:
     """A worker that has loaded everything and made its first call."""
     worker = Worker(player.program)
     try:
-        worker.ask("open", **player.opening)
+        cell.remark = worker.ask("open", **player.opening).value
         loaded_s = worker.age_s
         worker.ask("take", scene=str(stage.wav), rate_hz=RATE_HZ)
         whole = not stage.profiled or stage.scene.seconds <= WARM_UP_S
@@ -89,12 +93,18 @@ def _take_turn(crew: Crew, cell: Cell, stage: Stage) -> None:
         worker = crew.worker(cell.contender)
         _note(cell, worker.ask("turn", profile=stage.profiled))
         if len(cell.seconds) == 1:
-            worker.ask("save", path=str(_samples(stage, cell.contender)))
-            if not stage.profiled:
-                _note_stages(cell, worker.ask("turn", profile=True))
+            _look_closer(worker, cell, stage)
     except (OptionError, MeasurementError) as error:
         crew.dismiss(cell.contender)
         cell.status, cell.reason = (NOT_HERE if isinstance(error, OptionError) else FAILED), str(error)
+
+
+def _look_closer(worker: Worker, cell: Cell, stage: Stage) -> None:
+    """Once for each cell: its samples, and its stages where they cost time to measure."""
+    if stage.compared:
+        worker.ask("save", path=str(_samples(stage, cell.contender)))
+    if not stage.profiled:
+        _note_stages(cell, worker.ask("turn", profile=True))
 
 
 def _is_over(cell: Cell, stage: Stage) -> bool:

@@ -167,6 +167,7 @@ class _Troupe:
                 room=int(self.engine["memory_bytes"] // ROOM_BYTES),
                 # On a CPU there is no queue to wait for: a profiled turn takes as long as any other.
                 profiled=self.engine["kind"] == "cpu",
+                compared=len(contending) > 1,
             )
             return measure(stage, [self._player(one) for one in contending], on_progress)
 

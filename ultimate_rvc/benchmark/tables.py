@@ -69,6 +69,7 @@ def times(result: Result, scene: Scene) -> Table:
     header += ["peak MB", *(["card MB"] if _has_card(cells) else []), "SNR dB", "max error", "LSD dB"]
     rows = [_times_row(cell, scene, slow, _has_card(cells)) for cell in cells]
     notes = [f"{cell.contender}: {cell.status}: {cell.reason}" for cell in cells if cell.reason]
+    notes += [f"{cell.contender}: {cell.remark}" for cell in cells if cell.remark]
     return Table(f"{scene.name}: {ABOUT[scene.kind]}", header, rows, TIMES, notes)
 
 

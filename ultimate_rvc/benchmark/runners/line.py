@@ -8,8 +8,8 @@ import numpy as np
 class Runner:
     """One configuration. Methods are requests; see ultimate_rvc/benchmark/server.py."""
 
-    def open(self, *, checkpoint: str, index: str | None, method: str, options: dict[str, Any]) -> dict[str, str]:
-        """Loads everything; the options are fields of OptimizationConfig. → what is used, in words."""
+    def open(self, *, checkpoint: str, index: str | None, method: str, options: dict[str, Any]) -> str:
+        """Loads everything; the options are fields of OptimizationConfig. → a remark: none."""
         from ultimate_rvc.options import ConversionOptions, OptimizationConfig, PitchOptions
         from ultimate_rvc.rvc.infer.infer import VoiceConverter
         from ultimate_rvc.rvc.infer.optimization import resolve
@@ -20,7 +20,7 @@ class Runner:
         self.converter.load_voice(checkpoint, index)
         self.singing = ConversionOptions(PitchOptions(f0_method=(method,)))
         self.converter.load_hubert(self.singing.embedder.embedder_model)
-        return {"device": self.converter.device.description}
+        return ""
 
     def take(self, *, scene: str, rate_hz: int) -> None:
         """The scene [T] of the turns that follow."""
@@ -52,7 +52,9 @@ def _first(audio: Any, seconds: float | None) -> Any:
 
 
 def card_bytes() -> int:
-    """The most that was held of a graphics card's own memory; 0 without one."""
+    """The most that was held of a graphics card's own memory, on an Apple GPU what is held now; 0 without one."""
     import torch
 
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return torch.mps.driver_allocated_memory() if torch.backends.mps.is_available() else 0

@@ -9,7 +9,6 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -24,15 +23,12 @@ SEED = 0
 class Runner:
     """The checkout's line. Methods are requests; see ultimate_rvc/benchmark/server.py."""
 
-    def open(
-        self, *, checkpoint: str, index: str | None, encoder: str, method: str, spans: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Loads everything; spans are x_pad, x_query, x_center, x_max and device. → what stands in for what."""
+    def open(self, *, checkpoint: str, index: str | None, encoder: str, method: str, spans: dict[str, Any]) -> str:
+        """Loads everything; spans are x_pad, x_query, x_center, x_max and device. → a remark on what is missing."""
         import torch
 
         voice = torch.load(checkpoint, map_location="cpu", weights_only=True)
         absent = _stand_in(_not_needed(method, voice.get("vocoder", "HiFi-GAN")))
-        import ultimate_rvc
         from ultimate_rvc.rvc.infer.pipeline import Pipeline
 
         self.device = spans["device"]
@@ -46,7 +42,7 @@ class Runner:
             "protect": 0.33, "f0_autotune": False, "f0_autotune_strength": 1.0, "proposed_pitch": False,
             "proposed_pitch_threshold": 155.0,
         }  # fmt: skip
-        return {"absent": absent, "path": str(Path(ultimate_rvc.__file__).parent)}
+        return f"empty modules stand in for {', '.join(absent)}, which are not used here" if absent else ""
 
     def take(self, *, scene: str, rate_hz: int) -> None:
         """The scene [T] of the turns that follow, in float64 as it reads its files; 16 kHz is the line's own rate."""
