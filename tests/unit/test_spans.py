@@ -20,16 +20,20 @@ def noise(samples, seed=0, peak=0.1):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 40 * RATE), st.integers(2, 9), st.integers(1, 5), st.integers(0, 5))
-def test_spans_tile_the_signal_and_windows_hold_them(length, center, query, seed):
+@given(st.integers(1, 40 * RATE), st.integers(2, 9), st.integers(1, 5), st.integers(0, 5), st.sampled_from([None, 50]))
+def test_spans_tile_the_signal_and_windows_hold_them(length, center, query, seed, step):
     options = SpanOptions(x_pad=1, x_query=query, x_center=center, x_max=center + 3)
     wav = noise(length, seed)
     total, pad = -(-length // HOP), 100
     cuts = QuietCuts().cut_points(wav, options)
-    windows = spans.plan(cuts, total, pad)
+    windows = spans.plan(cuts, total, pad, step_frames=step)
     assert [w.span.start for w in windows] == [0, *cuts] and [w.span.end for w in windows] == [*cuts, total]
     assert all(w.span.frames > 0 for w in windows)
-    assert len({w.frames for w in windows}) == 1 and windows[0].frames % 2 == 0
+    assert all(w.frames % 2 == 0 for w in windows)
+    if step and len(windows) > 1:
+        assert all(w.frames % step == 0 and w.frames - w.span.frames < step + 2 * pad for w in windows)
+    else:
+        assert len({w.frames for w in windows}) == 1
     left, right = spans.padding(windows, length)
     for window in windows:
         inside = window.locate(window.span)

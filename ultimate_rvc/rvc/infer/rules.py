@@ -25,6 +25,9 @@ from ultimate_rvc.rvc.synth.noise import GlobalNoise, SeededNoise, source_phase
 # Two neighbouring pieces are faded into each other over this much on each side of their border.
 OVERLAP_FRAMES = 4
 OUTPUT_PEAK = 0.99
+# oneDNN keeps its code for every length that it met, 11 MB of it for one pass through a real voice's networks. So
+# windows have lengths that come again.
+CPU_STEP_FRAMES = FRAMES_PER_SECOND
 
 Highpass = Callable[[Tensor], Tensor]
 # The name of a stage → what measures it.
@@ -112,10 +115,10 @@ class Batch:
 
     @property
     def kept(self) -> slice:
-        """The same frames of every window, among them all that come into the song."""
-        total = self.line.windows[-1].span.end
-        kept = [_kept(window, total) for window in self.windows]
-        return slice(min(frames.start for frames in kept), max(frames.stop for frames in kept))
+        """The same frames of every window of this length, among them all that come into the song."""
+        alone, window = self.line.spans == 1, self.windows[0]
+        edge = window.pad - (0 if alone else OVERLAP_FRAMES)
+        return slice(edge, window.pad + window.span.frames if alone else window.frames - edge)
 
     def samples(self) -> Tensor:
         """[B, T] at 16 kHz."""
@@ -173,7 +176,7 @@ class OwnRules:
         self._planner = silences.sounding if optimization.uses("silence") else silences.whole
         self._pad = options.x_pad * FRAMES_PER_SECOND
         # What computes many windows at once wants them of one length; the CPU wants each no longer than it must be.
-        self._equal = device.type != "cpu"
+        self._step_frames = CPU_STEP_FRAMES if device.type == "cpu" else None
 
     def upload(self, audio: "np.ndarray | Tensor") -> Tensor:
         """To the device at once, as float32."""
@@ -218,7 +221,7 @@ class OwnRules:
         if not stretches.spans:
             return []
         cuts = spans.QuietCuts().cut_points(spans.end_to_end(wav, stretches.spans)[: len(wav)], self.options)
-        return spans.plan(cuts, stretches.frames, self._pad, equal=self._equal)
+        return spans.plan(cuts, stretches.frames, self._pad, step_frames=self._step_frames)
 
     def _runs(self, stretches: silences.Stretches, start: int, frames: int) -> list[spans.Span]:
         """Frames of the padded line → frames of the song with its context."""

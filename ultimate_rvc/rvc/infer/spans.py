@@ -163,15 +163,16 @@ def divide(cuts: Sequence[int], total_frames: int) -> list[Span]:
     return [Span(a, b) for a, b in pairwise(borders)]
 
 
-def plan(cuts: Sequence[int], total_frames: int, pad_frames: int, *, equal: bool = True) -> list[Window]:
+def plan(cuts: Sequence[int], total_frames: int, pad_frames: int, *, step_frames: int | None = None) -> list[Window]:
     """Windows of even length, each with pad_frames of context before its span and at least as many after it.
 
-    Equal: all as long as the longest, so that they can be batched; else each as long as it must be. The slice of every
-    window has the 80 samples more that make the content encoder give exactly frames / 2.
+    All are as long as the longest, or with step_frames, each as long as its span, rounded up to a multiple of that: a
+    few lengths that come again and again. The slice of every window has the 80 samples more that make the content
+    encoder give exactly frames / 2.
     """
     spans = divide(cuts, total_frames)
-    longest = max(span.frames for span in spans)
-    return [_window(span, (longest if equal else span.frames) + 2 * pad_frames, pad_frames) for span in spans]
+    step = step_frames if step_frames and len(spans) > 1 else max(span.frames for span in spans)
+    return [_window(span, -(-span.frames // step) * step + 2 * pad_frames, pad_frames) for span in spans]
 
 
 def _window(span: Span, frames: int, pad_frames: int) -> Window:
