@@ -58,7 +58,7 @@ def test_blocks_of_rows_change_nothing(rows: int, monkeypatch: pytest.MonkeyPatc
     layer, x, keep = attention(), torch.randn(2, HIDDEN, 60), torch.ones(2, 1, 60)
     keep[1, :, 40:] = 0
     whole = layer(x, keep)
-    monkeypatch.setattr(encoders, "SCORES_AT_ONCE", rows * 2 * HEADS * 60)
+    monkeypatch.setattr(encoders, "CPU_SCORES_AT_ONCE", rows * 2 * HEADS * 60)
     assert (layer(x, keep) - whole).abs().max() < ATTENTION_MAX
 
 
