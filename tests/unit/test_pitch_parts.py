@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from tiny import pitch as tiny
+from tiny.sounds import voice_like
 
 from ultimate_rvc.rvc import pitch
-from ultimate_rvc.rvc.pitch import crepe, fcpe, mel, rmvpe, salience, viterbi
+from ultimate_rvc.rvc.pitch import crepe, fcpe, mel, rmvpe, salience, swift, viterbi
 from ultimate_rvc.rvc.pitch.blocks import blocks
 from ultimate_rvc.rvc.pitch.grid import onto_grid
 from ultimate_rvc.rvc.stored_weights import fit, read_weights
@@ -150,3 +151,14 @@ def test_crepe_is_finer_than_its_bins_and_never_random():
     error = tiny.cents(estimator(sung.wav), sung.f0).abs()
     estimator.strict = True
     assert error.mean() < tiny.cents(estimator(sung.wav), sung.f0).abs().mean()
+
+
+@pytest.mark.parametrize("samples", [300, 16_000, 122_880 + 255, 240_037])
+def test_swift_in_blocks_is_swift_at_once(samples, monkeypatch):
+    wav = torch.from_numpy(voice_like(samples / 16_000, 16_000))
+    detector = swift.Swift()
+    blocked = detector(wav)
+    monkeypatch.setattr(swift, "LONGEST_FRAMES", 1 << 20)
+    assert torch.equal(blocked, detector(wav))
+    monkeypatch.setattr(swift, "LONGEST_FRAMES", 24)
+    assert torch.equal(blocked, detector(wav))

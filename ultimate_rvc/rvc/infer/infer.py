@@ -27,6 +27,7 @@ from ultimate_rvc.options import (
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.rvc import pitch as pitches
 from ultimate_rvc.rvc.embed.hubert import load_encoder
+from ultimate_rvc.rvc.infer.budget import budget_for
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler, StageCost, get_default_config
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
 from ultimate_rvc.rvc.infer.shelf import Shelf
@@ -52,9 +53,10 @@ class PipelineConfig:
     x_max: int
 
     @classmethod
-    def for_device(cls, device: devices.Device) -> "PipelineConfig":
-        """Span lengths that suit the device's memory."""
-        spans = SpanOptions.for_memory(device.memory_bytes)
+    def for_device(cls, device: devices.Device, *, strict_parity: bool = False) -> "PipelineConfig":
+        """Span lengths that suit the device and its memory; under strict parity, upstream's."""
+        budget = budget_for(device.kind, device.memory_bytes)
+        spans = SpanOptions.for_memory(device.memory_bytes) if strict_parity else budget.spans
         return cls(str(device.torch), spans.x_pad, spans.x_query, spans.x_center, spans.x_max)
 
 
@@ -88,7 +90,7 @@ class VoiceConverter:
         self.optimization = optimization or get_default_config()
         self.on_progress = on_progress
         self.device = devices.choose(self.optimization.device)
-        self.config = PipelineConfig.for_device(self.device)
+        self.config = PipelineConfig.for_device(self.device, strict_parity=self.optimization.strict_parity)
         self.shelf = Shelf()
         self.cleanup_model()
 

@@ -14,6 +14,7 @@ import torch
 from ultimate_rvc import device as devices
 from ultimate_rvc.options import OptimizationConfig, from_environment
 from ultimate_rvc.presets import preset_from_env, values_for
+from ultimate_rvc.rvc.infer.budget import budget_for
 
 __all__ = ["OptimizationConfig", "PerformanceProfiler", "StageCost", "get_default_config", "resolve"]
 
@@ -41,7 +42,9 @@ def resolve(
     """
     chosen = {**values_for(OptimizationConfig, preset or {}), **from_environment(environ), **arguments}
     device = devices.choose(chosen.get("device", "auto"))
-    config = replace(DEVICE_DEFAULTS[device.kind](), **{**chosen, "device": str(device.torch)})
+    batch_size = budget_for(device.kind, device.memory_bytes).batch_size
+    defaults = replace(DEVICE_DEFAULTS[device.kind](), batch_size=batch_size)
+    config = replace(defaults, **{**chosen, "device": str(device.torch)})
     if config.strict_parity:  # upstream's arithmetic: one span after the other, in full precision
         return replace(config, use_fp16=False, batch_size=1, precision="fp32")
     devices.check_precision(device.kind, config.precision)

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultimate_rvc import device as devices
 from ultimate_rvc.options import OptimizationConfig, SpanOptions
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.rvc import pitch as pitches
@@ -224,6 +225,7 @@ class Pipeline:
         crops = line.crops and self.optimization.uses("halo")
         tell(Progress("convert", 0, line.spans))
         for batch in line.batches(size):
+            devices.trim(self.device)
             with self.profiler.stage("gather"):
                 wav, p, pf = batch.samples(), batch.frames(coarse), batch.frames(f0)
             if alone:  # an override knows nothing of batches, tensors or noise

@@ -175,7 +175,8 @@ class OwnRules:
         self.options, self.output, self.device = options, output, device
         self._planner = silences.sounding if optimization.uses("silence") else silences.whole
         self._pad = options.x_pad * FRAMES_PER_SECOND
-        # What computes many windows at once wants them of one length; the CPU wants each no longer than it must be.
+        # A GPU wants windows of one length, to compute many at once; a CPU wants each no longer than it must be. So on
+        # a CPU only neighbours that happen to be alike are batched: whatever the batch size, the windows are the same.
         self._step_frames = CPU_STEP_FRAMES if device.type == "cpu" else None
 
     def upload(self, audio: "np.ndarray | Tensor") -> Tensor:
