@@ -11,9 +11,11 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TextIO
 
 # Errors of this class are said on purpose: what was asked for cannot be done here. Anything else is a failure.
@@ -22,11 +24,19 @@ ON_PURPOSE = "UrvcError"
 
 def main() -> None:
     """Answers until stdin ends."""
-    answers = _own_stdout()
+    answers, requests = _own_stdout(), SimpleQueue()
     runner = _load(Path(sys.argv[1])).Runner()
-    for line in sys.stdin:
-        answers.write(json.dumps(_answer(runner, json.loads(line))) + "\n")
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    while True:
+        answers.write(json.dumps(_answer(runner, json.loads(requests.get()))) + "\n")
         answers.flush()
+
+
+def _read(requests: SimpleQueue) -> None:
+    """Hands requests over; when whoever asks is gone, so is this process, also in the middle of its work."""
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
 
 
 def _own_stdout() -> TextIO:
