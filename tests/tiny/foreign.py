@@ -22,7 +22,7 @@ def shelf_with(
 ) -> Shelf:
     """A shelf on which this estimator already lies under the method's name."""
     shelf = Shelf()
-    shelf.get("pitch", (method, device, strict), lambda: melody)
+    shelf.get("pitch", (method, device, strict, not strict), lambda: melody)
     return shelf
 
 

@@ -93,7 +93,7 @@ def _plain(conv: nn.Conv1d) -> tuple[Tensor, Tensor]:
 def _normalising(layer: nn.Module, windows: Tensor) -> tuple[Tensor, Tensor]:
     """Weights [taps, C] and bias [C] of the first layer and the norm behind it, for these windows [n, taps].
 
-    In float64 (this runs on the host), because a window's ten samples are nearly equal and a channel may hear their differences alone.
+    In float64, which the host has: a window's ten samples are nearly equal, and a channel may hear their differences.
     """
     norm, weight = layer.layer_norm, layer.conv.weight[:, 0].double()  # [C, taps]
     mean = windows.mean(0, dtype=torch.float64)

@@ -257,8 +257,9 @@ class Pipeline:
 
     def _estimator(self, method: str) -> Any:
         name = pitches.choose_auto(self.device.type) if method == "auto" else method
-        key = (name, str(self.device), self.optimization.strict_parity)
-        return self.shelf.get("pitch", key, lambda: pitches.load(name, self.device, strict=key[2]))
+        strict, fast = self.optimization.strict_parity, self.optimization.uses("pitch")
+        key = (name, str(self.device), strict, fast)
+        return self.shelf.get("pitch", key, lambda: pitches.load(name, self.device, strict=strict, fast=fast))
 
     def _read_curve(self, path: "str | Path", frames: int) -> Tensor:
         """The file's curve [F] on the padded line: it begins where the song does."""

@@ -1,6 +1,7 @@
 """Pitch estimators by name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,23 +13,42 @@ from ultimate_rvc.rvc.pitch.rmvpe import MAX_BLOCK_S, Rmvpe
 from ultimate_rvc.rvc.pitch.swift import Swift
 from ultimate_rvc.rvc.seams import PitchEstimator
 
-LOADERS: dict[str, Callable[[Path, torch.device, bool], PitchEstimator]] = {
-    "rmvpe": lambda path, device, strict: Rmvpe.load(path, device, max_block_s=None if strict else MAX_BLOCK_S),
-    "fcpe": lambda path, device, strict: Fcpe.load(path, device),
-    "crepe": lambda path, device, strict: Crepe.load(path, device, size="full", strict=strict),
-    "crepe-tiny": lambda path, device, strict: Crepe.load(path, device, size="tiny", strict=strict),
-    "swift": lambda path, device, strict: Swift(),
+
+@dataclass(frozen=True)
+class Ways:
+    """How an estimator goes about it.
+
+    `strict` asks for what RVC tools give: any song in one block, and CREPE's middles of bins, silence included.
+    `fast` takes the quickest equal way on the device.
+    """
+
+    strict: bool = False
+    fast: bool = True
+
+
+def _rmvpe(path: Path, device: torch.device, ways: Ways) -> Rmvpe:
+    return Rmvpe.load(path, device, max_block_s=None if ways.strict else MAX_BLOCK_S, fast=ways.fast)
+
+
+LOADERS: dict[str, Callable[[Path, torch.device, Ways], PitchEstimator]] = {
+    "rmvpe": _rmvpe,
+    "fcpe": lambda path, device, ways: Fcpe.load(path, device),
+    "crepe": lambda path, device, ways: Crepe.load(path, device, size="full", strict=ways.strict),
+    "crepe-tiny": lambda path, device, ways: Crepe.load(path, device, size="tiny", strict=ways.strict),
+    "swift": lambda path, device, ways: Swift(),
 }
 
 
-def load(method: str, device: torch.device, weights: Path | None = None, *, strict: bool = False) -> PitchEstimator:
+def load(
+    method: str, device: torch.device, weights: Path | None = None, *, strict: bool = False, fast: bool = True
+) -> PitchEstimator:
     """The estimator with its weights on the device, from the given file or the first that `weights_file` knows.
 
-    `strict` asks for what RVC tools give: any song in one block, and CREPE's middles of bins, silence included.
+    `strict` and `fast` as in `Ways`; strict is never fast.
     Raises OptionError for an unknown name, WeightsNotFound, CheckpointError or UnsafePickleError for its weights.
     """
     source_of(method)
-    return LOADERS[method](weights or require(method), device, strict)
+    return LOADERS[method](weights or require(method), device, Ways(strict, fast and not strict))
 
 
 def needs_download(method: str) -> bool:
