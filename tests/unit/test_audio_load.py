@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tiny import meters, sounds
 
-from ultimate_rvc.audio.file import Audio, check_convertible, load
+from ultimate_rvc.audio.file import Audio, check_convertible, load, save
+from ultimate_rvc.audio.resample import resample
 from ultimate_rvc.errors import AudioError
 
 RATE = 44_100
@@ -240,3 +241,18 @@ def test_loading_an_ordinary_file_warns_of_nothing(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         load(encoded(tmp_path / "a.aac", "adts", "aac"))
     assert not caplog.records
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a"])
+def test_a_file_is_read_as_mono_at_the_rate_that_is_wanted(tmp_path, suffix):
+    both = np.stack([sounds.tone(440, 1, RATE), sounds.tone(660, 1, RATE, peak=0.1)])
+    path = save(Audio(both, RATE), tmp_path / f"a.{suffix}")
+    audio, expected = load(path, mono_rate=16_000), resample(load(path).mono(), 16_000)
+    assert (audio.rate, audio.channels, audio.length) == (16_000, 1, expected.length)
+    # What an encoder pads behind the end is cut off after the filter and not before it, which hears it a little.
+    assert np.abs(audio.samples - expected.samples)[:, :-256].max() < 1e-5
+
+
+def test_a_narrow_band_is_warned_of_when_it_is_read_wider(tmp_path, caplog):
+    load(sounds.write(tmp_path / "a.wav", sounds.tone(440, 0.5, 8_000), 8_000), mono_rate=16_000)
+    assert "nothing above 4000 Hz" in caplog.text

@@ -5,7 +5,7 @@ import pytest
 from tiny import meters, sounds
 
 from ultimate_rvc.audio.file import Audio
-from ultimate_rvc.audio.resample import resample, resampled_length
+from ultimate_rvc.audio.resample import resample, resampled_length, resampled_mono
 
 PITCH_CENTS = 0.5
 # The soxr VHQ passband is flat to 0.01 dB below 0.9 of the lower Nyquist; edges are left out.
@@ -54,3 +54,13 @@ def test_channels_are_kept_apart_and_the_input_unchanged():
     audio = Audio(np.stack([sounds.tone(440, 0.5, 44_100), sounds.silence(0.5, 44_100)]), 44_100)
     audio.samples.flags.writeable = False
     assert np.abs(resample(audio, 16_000).samples[1]).max() == 0
+
+
+@pytest.mark.parametrize("rates", [(44_100, 16_000), (16_000, 16_000), (8_000, 16_000)])
+@pytest.mark.parametrize("length", [1, 999, 44_101])
+@pytest.mark.parametrize("block", [7, 1_000, 1 << 18])
+def test_mono_in_blocks_is_mono_of_the_whole_to_the_bit(rates, length, block):
+    wav = np.random.default_rng(0).uniform(-0.5, 0.5, (2, length)).astype(np.float32)
+    whole = resample(Audio(wav, rates[0]).mono(), rates[1]).samples
+    blocks = (wav[:, start : start + block] for start in range(0, length, block))
+    assert np.array_equal(np.concatenate([*resampled_mono(blocks, *rates)], axis=1), whole)

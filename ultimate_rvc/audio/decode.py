@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ultimate_rvc.audio.resample import resampled_mono
 from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import AudioError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_CHANNELS = 2
+NARROW_BAND = "%s has a rate of %d Hz: nothing above %d Hz is in it"
 BLOCK_FRAMES = 1 << 18
 # Suffixes that libsndfile cannot read, and mp3: its decoder writes notes of its own to the terminal.
 FFMPEG_ONLY = frozenset(
@@ -45,12 +47,12 @@ class Refused(Exception):
     """A decoder's own reason why it cannot read a file."""
 
 
-def decode(path: Path) -> Audio:
-    """The samples [C, N] of a readable file, C at most 2. Raises AudioError with each decoder's reason."""
+def decode(path: Path, mono_rate: int | None = None) -> Audio:
+    """The samples [C, N] of a readable file, C at most 2; or mono at this rate. Raises AudioError with every reason."""
     reasons = []
     for read in _readers(path):
         try:
-            return read(path)
+            return read(path, mono_rate)
         except Refused as error:
             reasons.append(" ".join(str(error).split()).rstrip("."))
     raise AudioError(f"{str(path)!r} cannot be decoded ({'; '.join(reasons)}); export it again as wav or flac")
@@ -62,18 +64,18 @@ def check_channels(name: str, channels: int) -> None:
         raise AudioError(f"{name!r} has {channels} channels; mix it down to mono or stereo")
 
 
-def _readers(path: Path) -> list[Callable[[Path], Audio]]:
+def _readers(path: Path) -> list[Callable[[Path, int | None], Audio]]:
     return [_by_ffmpeg] if path.suffix.lower() in FFMPEG_ONLY else [_by_libsndfile, _by_ffmpeg]
 
 
-def _by_libsndfile(path: Path) -> Audio:
+def _by_libsndfile(path: Path, mono_rate: int | None) -> Audio:
     import soundfile
 
     try:
         # By descriptor: for a path, soundfile believes the suffix before the content.
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             check_channels(str(path), sound.channels)
-            audio = Audio(_join(_blocks(sound), sound.channels), sound.samplerate)
+            audio = _gathered(path, _blocks(sound), (sound.channels, sound.samplerate), mono_rate)
             _check_complete(path, audio.duration_s, _claimed_s(sound), trusted=True)
             return audio
     except soundfile.LibsndfileError as error:
@@ -93,18 +95,18 @@ def _claimed_s(sound: "soundfile.SoundFile") -> float:
     return sound.frames / sound.samplerate * (1 if piped else claimed / there)
 
 
-def _by_ffmpeg(path: Path) -> Audio:
+def _by_ffmpeg(path: Path, mono_rate: int | None) -> Audio:
     import av
 
     try:
         # Without 'file:', FFmpeg takes a name with a colon for an address.
         with av.open(f"file:{path}", metadata_errors="replace") as container:
-            return _read_stream(path, container)
+            return _read_stream(path, container, mono_rate)
     except (av.FFmpegError, ValueError) as error:
         raise Refused(f"ffmpeg: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read_stream(path: Path, container: "av.container.InputContainer") -> Audio:
+def _read_stream(path: Path, container: "av.container.InputContainer", mono_rate: int | None) -> Audio:
     if not container.streams.audio:
         raise AudioError(f"{str(path)!r} holds no sound; choose a file with an audio track")
     stream = container.streams.audio[0]
@@ -115,7 +117,7 @@ def _read_stream(path: Path, container: "av.container.InputContainer") -> Audio:
         raise Refused("ffmpeg: no sound could be decoded")
     channels, rate = first.layout.nb_channels, first.sample_rate
     check_channels(str(path), channels)
-    audio = Audio(_join(_arrays(first, frames), channels), rate)
+    audio = _gathered(path, _arrays(first, frames), (channels, rate), mono_rate)
     return _checked(path, audio, container, stream, len(damaged))
 
 
@@ -168,6 +170,16 @@ def _check_complete(path: Path, got_s: float, claimed_s: float, *, trusted: bool
     if trusted:
         raise AudioError(f"{str(path)!r} is cut off or damaged: {story}; copy, download or export it again")
     logger.warning("%s may be cut off: %s", path, story)
+
+
+def _gathered(path: Path, blocks: Iterable[np.ndarray], layout: tuple[int, int], mono_rate: int | None) -> Audio:
+    """Blocks [C, n] of this layout (C, rate) as one; for mono at another rate, the whole is never held as it was."""
+    channels, rate = layout
+    if mono_rate is None:
+        return Audio(_join(blocks, channels), rate)
+    if rate < mono_rate:
+        logger.warning(NARROW_BAND, path, rate, rate // 2)
+    return Audio(_join(resampled_mono(blocks, rate, mono_rate), 1), mono_rate)
 
 
 def _join(blocks: Iterable[np.ndarray], channels: int) -> np.ndarray:

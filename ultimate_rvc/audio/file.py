@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from ultimate_rvc.audio.decode import check_channels, decode
+from ultimate_rvc.audio.decode import NARROW_BAND, check_channels, decode
 from ultimate_rvc.audio.encode import check_bitrate, encode, fitted, format_of, settle
 from ultimate_rvc.audio.sound import Audio, amplitude
 from ultimate_rvc.errors import AudioError, OutputError
@@ -27,14 +27,15 @@ SILENCE_DB = -80.0
 FULL_BAND_RATE_HZ = 16_000
 
 
-def load(path: Path | str) -> Audio:
+def load(path: Path | str, *, mono_rate: int | None = None) -> Audio:
     """Reads any audio file (wav flac mp3 ogg m4a aac opus webm mp4 …) as it is: [C, N], C 1 or 2, at its own rate.
 
+    With mono_rate, its channels' mean at that rate, made while it is read: an hour then takes 230 MB at 16 kHz.
     Raises AudioError, one line, for what is no file, no audio, empty, cut off, not finite or beyond stereo.
     """
     path = Path(path)
     _check_readable(path)
-    audio = decode(path)
+    audio = decode(path, mono_rate)
     check_samples(audio, str(path))
     return audio
 
@@ -80,7 +81,7 @@ def check_convertible(audio: Audio, name: str) -> None:
     if audio.peak < amplitude(SILENCE_DB):
         raise AudioError(f"{name!r} is silent (its peak is below {SILENCE_DB:g} dB); choose a track with a voice on it")
     if audio.rate < FULL_BAND_RATE_HZ:
-        logger.warning("%s has a rate of %d Hz: nothing above %d Hz is in it", name, audio.rate, audio.rate // 2)
+        logger.warning(NARROW_BAND, name, audio.rate, audio.rate // 2)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultimate_rvc.audio.resample import resample, resampled_length
+from ultimate_rvc.audio.resample import resampled, resampled_length
 from ultimate_rvc.audio.sound import Audio, amplitude, decibels
 from ultimate_rvc.errors import OptionError
 
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 # Just below full scale, so that a lossy encoder's ripple rarely passes it.
 PEAK_LIMIT = 0.99
+BLOCK_SAMPLES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,35 @@ def mix(stems: Sequence[Stem], rate: int) -> Audio:
         raise OptionError("there is nothing to mix; give at least one stem")
     total = np.zeros(_shape(stems, rate), np.float32)
     for stem in stems:
-        part = resample(stem.audio, rate).samples
-        total[:, : part.shape[1]] += np.float32(amplitude(stem.gain_db)) * part  # [1, N] spreads over both sides
-    return limit(Audio(total, rate))
+        sides = (
+            stem.audio.samples
+            if stem.audio.channels > 1
+            else np.broadcast_to(stem.audio.samples, (len(total), stem.audio.length))
+        )
+        for side, channel in zip(total, sides, strict=True):
+            _add(channel, side, stem, rate)
+    return Audio(_limited(total), rate)
 
 
-def limit(audio: Audio, peak: float = PEAK_LIMIT) -> Audio:
-    """Quieter as a whole so that no sample passes `peak`; itself when none does."""
-    if audio.peak <= peak:
-        return audio
-    gain = peak / audio.peak
-    logger.info("The mix was too loud and is turned down by %.1f dB", -decibels(gain))
-    # Rounding may lift the loudest sample by its last bit.
-    return Audio(np.clip(audio.samples * np.float32(gain), -peak, peak), audio.rate)
+def _add(channel: np.ndarray, side: np.ndarray, stem: Stem, rate: int) -> None:
+    """Adds a stem's channel at its gain, block by block, so that an hour needs no copy at another rate."""
+    at, gain = 0, np.float32(amplitude(stem.gain_db))
+    blocks = (channel[start : start + BLOCK_SAMPLES] for start in range(0, len(channel), BLOCK_SAMPLES))
+    for block in resampled(blocks, stem.audio.rate, rate):
+        side[at : at + len(block)] += gain * block
+        at += len(block)
+
+
+def _limited(total: np.ndarray) -> np.ndarray:
+    """The samples, made quieter in place when any passes the limit."""
+    loudest = max(total.max(initial=0), -total.min(initial=0))
+    if loudest > PEAK_LIMIT:
+        gain = PEAK_LIMIT / loudest
+        logger.info("The mix was too loud and is turned down by %.1f dB", -decibels(gain))
+        total *= np.float32(gain)
+        # Rounding may lift the loudest sample by its last bit.
+        np.clip(total, -PEAK_LIMIT, PEAK_LIMIT, out=total)
+    return total
 
 
 def _shape(stems: Sequence[Stem], rate: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from ultimate_rvc.covers.names import cover_name, safe_name
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, EffectOptions, MixOptions
 from ultimate_rvc.progress import OnProgress, silent
+from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.voices import VoiceFiles, find_voice
 
 logger = logging.getLogger(__name__)
@@ -70,14 +71,17 @@ def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress
     plan = plan_cover(request)
     vocals, music = _read(plan, studio)
     converted = studio.convert(vocals, plan.voice, request.singing)
+    del vocals  # an hour of anything that is done with is hundreds of megabytes
+    used, costs = converted.used, converted.costs
     save(converted.audio, plan.intermediates[CONVERTED])
     stems = [Stem(_with_effects(converted.audio, request.effects, plan, studio), request.mix.main_gain)]
+    del converted
     if music:
         shifted = _shifted(music, request.singing.pitch.n_semitones, plan, studio)
         stems.append(Stem(shifted, request.mix.inst_gain))
     with studio.stage("mix and save"):
         path = save(mix(stems, request.mix.output_sr), plan.target)
-    return CoverResult(path, plan.intermediates, converted.used, converted.costs)
+    return CoverResult(path, plan.intermediates, used, costs)
 
 
 def plan_cover(request: CoverRequest) -> Plan:
@@ -126,7 +130,7 @@ def _intermediates(request: CoverRequest, song: str, voice: VoiceFiles) -> dict[
 def _read(plan: Plan, studio: Studio) -> tuple[Audio, Audio | None]:
     """Vocals and instrumentals, once it is sure that there is room for what is made of them."""
     with studio.stage("read"):
-        vocals = load(plan.vocals)
+        vocals = load(plan.vocals, mono_rate=SAMPLE_RATE_HZ)
         check_convertible(vocals, str(plan.vocals))
         music = load(plan.instrumentals) if plan.instrumentals else None
     needed_bytes = int(vocals.duration_s * LEAST_BYTES_PER_SECOND)

@@ -10,6 +10,7 @@ from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import cover_name
 from ultimate_rvc.options import ConversionOptions
 from ultimate_rvc.progress import OnProgress, silent
+from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.voices import find_voice
 
 
@@ -43,7 +44,7 @@ def convert_track(
     target = request.directory / f"{cover_name(track.stem, voice.name)}.wav"
     require_apart([target], [track])
     with studio.stage("read"):
-        audio = load(track)
+        audio = load(track, mono_rate=SAMPLE_RATE_HZ)
         check_convertible(audio, str(track))
     require_writable(target.parent)
     converted = studio.convert(audio, voice, request.singing)

@@ -203,7 +203,7 @@ class VoiceConverter:
                 index_rate, volume_envelope, protect, split_audio, clean_audio, clean_strength, sid=sid, seed=seed
             ),
         )
-        source = load(_unquoted(audio_input_path))
+        source = load(_unquoted(audio_input_path), mono_rate=SAMPLE_RATE_HZ)
         self.load_voice(model_path, _added_twin(_unquoted(index_path)))
         result = self.convert(source, options).audio
         if post_process:
