@@ -69,12 +69,12 @@ def check_precision(kind: str, precision: str) -> None:
         return
     if kind != "cpu":
         raise DeviceError(f"precision {precision} is for the CPU; on {kind} there are fp32 and fp16 (RVC_USE_FP16=1)")
-    if not _computes_fast(precision):
+    if not computes_fast(precision):
         raise DeviceError(f"this processor has no fast {precision} arithmetic; use precision fp32")
 
 
-def _computes_fast(precision: str) -> bool:
-    """Whether the processor and this torch have kernels for it."""
+def computes_fast(precision: str) -> bool:
+    """Whether the CPU and this torch have kernels of this precision that are faster than float32's."""
     import torch
 
     if precision == "int8":

@@ -207,7 +207,8 @@ class OptimizationConfig(Checked):
     )
     precision: str = knob(
         "fp32",
-        "Arithmetic of the vocoder on the CPU: bf16 and int8 are faster and less exact.",
+        "Arithmetic of vocoder and content encoder on the CPU: bf16 and int8 (encoder: bf16 where the CPU has it) are "
+        "faster and less exact.",
         choices=PRECISIONS,
         env="RVC_PRECISION",
     )

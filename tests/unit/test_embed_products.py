@@ -18,6 +18,8 @@ from ultimate_rvc.rvc.infer.pipeline import Pipeline
 PRODUCT_TOLERANCE = 2e-5
 # Where the signal is a thousand times smaller than its offset, float32 itself has lost three digits.
 OFFSET_TOLERANCE = 1e-2
+# bf16 has 8 bits; ten layers of made-up weights lose a few of them.
+BF16_SNR_DB = 30.0
 
 
 def extractor(norm: str = "group", bias: bool = False, **other) -> nn.Module:
@@ -101,3 +103,34 @@ def test_a_line_has_one_embedder_for_each_model_and_takes_the_switch(tmp_path):
     assert isinstance(line._embedder(model, "v2").front, products.FrontInProducts)
     assert line._embedder(model, "v2") is line._embedder(model, "v2")
     assert not isinstance(slow._embedder(model, "v2").front, products.FrontInProducts)
+
+
+def snr_db(exact, found):
+    return float(20 * torch.log10(exact.norm() / (exact - found).norm()))
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_bf16_is_near_and_gives_float32(tmp_path, version):
+    model = load_encoder(write_encoder(tmp_path, hidden=48), "cpu")
+    exact, half = (embedder_for(model, version, bf16=bf16)(wav()) for bf16 in (False, True))
+    assert half.dtype == torch.float32 and not torch.equal(exact, half)
+    assert snr_db(exact, half) > BF16_SNR_DB
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_bf16_reaches_the_front_end(norm):
+    whole = extractor(norm, bias=True)
+    exact, half = (products.FrontInProducts(whole, dtype)(wav()) for dtype in (torch.float32, torch.bfloat16))
+    assert half.dtype == torch.float32 and not torch.equal(exact, half)
+    assert snr_db(exact, half) > BF16_SNR_DB
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_bf16", "in_bf16"),
+    [("fp32", True, False), ("bf16", True, True), ("int8", True, True), ("int8", False, False)],
+)
+def test_the_line_s_precision_reaches_the_encoder(tmp_path, monkeypatch, precision, has_bf16, in_bf16):
+    monkeypatch.setattr("ultimate_rvc.device.computes_fast", lambda name: has_bf16)
+    model = load_encoder(write_encoder(tmp_path, hidden=48), "cpu")
+    line = Pipeline(40_000, LineConfig(), OptimizationConfig(precision=precision))
+    assert (line._embedder(model, "v2").encoder.dtype == torch.bfloat16) is in_bf16

@@ -21,17 +21,20 @@ TILE_FRAMES = 100
 
 
 class FrontInProducts:
-    """What transformers' HubertFeatureEncoder `extractor` gives, with its weights laid out for products."""
+    """What transformers' HubertFeatureEncoder `extractor` gives, with its weights laid out for products.
 
-    def __init__(self, extractor: nn.Module):
+    In another dtype than float32 all layers behind the first are less exact.
+    """
+
+    def __init__(self, extractor: nn.Module, dtype: torch.dtype = torch.float32):
         self.first, *rest = extractor.conv_layers
-        self.rest = [Layer(layer) for layer in rest]
+        self.rest = [Layer(layer, dtype) for layer in rest]
 
     def __call__(self, wav: Tensor) -> Tensor:
         """wav [B, T] → frames [B, L, C], L = (T - 80) // 320. Raises AudioError when T is less than one frame."""
         tiles = list(frame_tiles(wav.shape[-1], TILE_FRAMES))
         with torch.autocast(wav.device.type, enabled=False):
-            return torch.stack([self._row(row, tiles) for row in wav.float()])
+            return torch.stack([self._row(row, tiles) for row in wav.float()]).float()
 
     def _row(self, wav: Tensor, tiles: list[tuple[int, int]]) -> Tensor:
         opened = opening(self.first, wav)
@@ -45,19 +48,19 @@ class FrontInProducts:
 
 
 class Layer:
-    """One convolution and what follows it: x [t, in] → [n, out], contiguous."""
+    """One convolution and what follows it: x [t, in] → [n, out], contiguous; computed in the dtype."""
 
-    def __init__(self, layer: nn.Module):
+    def __init__(self, layer: nn.Module, dtype: torch.dtype):
         conv = layer.conv
         self.taps, self.stride = conv.kernel_size[0], conv.stride[0]
-        weight = conv.weight.detach().float().permute(2, 1, 0)  # [taps, in, out]
+        weight = conv.weight.detach().to(dtype).permute(2, 1, 0)  # [taps, in, out]
         self.weights = [part.reshape(-1, conv.out_channels) for part in weight.split(self.stride)]
-        self.bias = None if conv.bias is None else conv.bias.detach().float()
+        self.bias = None if conv.bias is None else conv.bias.detach().to(dtype)
         self.finish = finish(layer)
 
     def __call__(self, x: Tensor) -> Tensor:
         steps = (len(x) - self.taps) // self.stride + 1
-        first, *more = self._rows(x, steps)
+        first, *more = self._rows(x.to(self.weights[0].dtype), steps)
         out = first @ self.weights[0] if self.bias is None else torch.addmm(self.bias, first, self.weights[0])
         for rows, weight in zip(more, self.weights[1:], strict=True):
             out.addmm_(rows, weight)
@@ -73,7 +76,7 @@ class Layer:
 def finish(layer: nn.Module) -> Callable[[Tensor], Tensor]:
     """What a layer does behind its convolution: [n, C] → [n, C]."""
     norm = getattr(layer, "layer_norm", None)
-    return layer.activation if norm is None else lambda x: layer.activation(norm(x))
+    return layer.activation if norm is None else lambda x: layer.activation(norm(x.float()))
 
 
 def opening(layer: nn.Module, wav: Tensor) -> Callable[[Tensor], Tensor]:

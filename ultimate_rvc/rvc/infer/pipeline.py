@@ -273,9 +273,19 @@ class Pipeline:
 
     def _embedder(self, model: Any, version: str) -> Embedder:
         """Made once for each model; it holds the model, whose id is therefore its own as long as it is the key."""
-        strict, fast = self.optimization.strict_parity, self.optimization.uses("encoder")
-        key = (id(model), version, strict, fast)
-        return self.shelf.get("embedder", key, lambda: embedder_for(model, version, strict_parity=strict, fast=fast))
+        options = self.optimization
+        ways = {
+            "strict_parity": options.strict_parity,
+            "fast": options.uses("encoder"),
+            "bf16": self._encodes_in_bf16(),
+        }
+        key = (id(model), version, *ways.values())
+        return self.shelf.get("embedder", key, lambda: embedder_for(model, version, **ways))
+
+    def _encodes_in_bf16(self) -> bool:
+        """Asked for by itself, or with int8, in which no encoder runs, where the CPU has it."""
+        asked = self.optimization.precision
+        return asked == "bf16" or (asked == "int8" and devices.computes_fast("bf16"))
 
     def _as_batch(self, audio0: "np.ndarray | Tensor") -> Tensor:
         if not isinstance(audio0, Tensor) and audio0.ndim == 2:
