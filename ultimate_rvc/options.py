@@ -25,8 +25,9 @@ EMBEDDERS = (
 AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
 OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
 PRECISIONS = ("fp32", "bf16", "int8")
-# Ways of being faster that give the same samples within rounding, each with what it does. All are on unless strict
-# parity is asked for, and each can be switched off to be measured or doubted.
+# Ways of being faster, each with what it does. All are on unless strict parity is asked for, and each can be switched
+# off to be measured or doubted. They give the same samples within rounding, but for `silence`: what sounds then has
+# less silence around it that the networks hear too.
 SPEEDUPS = {
     "tiles": "the vocoder in tiles of time that stay in the processor's cache",
     "channels-last": "convolutions on the CPU with the channels innermost in memory",

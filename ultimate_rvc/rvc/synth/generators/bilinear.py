@@ -158,7 +158,7 @@ def _matrix(values: np.ndarray) -> Tensor:
 
 
 def _transformed(weight: Tensor, scheme: Scheme) -> Tensor:
-    """weight [O, C, taps] → [α, C, O], in float64 until the end."""
+    """weight [O, C, taps] → [α, C, O], on the host in float64 until the end."""
     taps = weight.permute(2, 1, 0).double()
     kernel = torch.from_numpy(scheme.taps)
     return (kernel @ taps.flatten(1)).view(len(kernel), *taps.shape[1:]).float()
