@@ -34,8 +34,8 @@ SPEEDUPS = {
     "fast-convolution": "long convolutions on the CPU as products of transformed tiles",
     "halo": "flow and vocoder on a span and what it hears, not on all of its context",
     "silence": "what is silent for long is not converted",
-    "encoder": "the content encoder's convolutions and attention in the CPU's fastest forms",
-    "pitch": "the pitch network in the CPU's fastest form",
+    "encoder": "the content encoder's convolutions on the CPU as products of matrices, in tiles of time",
+    "pitch": "RMVPE's convolutions on the CPU in tiles of time, with the channels innermost in memory",
 }
 
 

@@ -214,8 +214,9 @@ def fused(network: RmvpeNetwork) -> RmvpeNetwork:
 
 @torch.no_grad()
 def _fold(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
-    """In place, weight after weight, so that loading never holds the network twice."""
+    """Weight after weight, each anew: writing into weights that lie in their file would hold them twice."""
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()  # [out]
-    conv.weight.mul_(scale.view(1, -1, 1, 1) if conv.transposed else scale.view(-1, 1, 1, 1))
+    weight = conv.weight * scale.view((1, -1, 1, 1) if conv.transposed else (-1, 1, 1, 1))
     bias = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    conv.weight = nn.Parameter(weight, requires_grad=False)
     conv.bias = nn.Parameter(bias * scale + norm.bias, requires_grad=False)

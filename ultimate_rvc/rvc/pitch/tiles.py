@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ultimate_rvc.rvc.pitch.blocks import blocks
 
-# A quarter of the frames for each halving of the frames per second would suit the caches of all; 128 to 1024 frames
-# differ by a tenth, and the whole picture takes three times as long: its memory is mapped afresh for every layer.
+# Over the whole picture, layers are so large that glibc maps fresh pages for each; that takes as long as computing them.
+# Tiles of 128 to 1024 frames differ by a tenth.
 TILE_FRAMES = 256
 
 
