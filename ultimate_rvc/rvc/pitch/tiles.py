@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ultimate_rvc.rvc.pitch.blocks import blocks
 
-# Over the whole picture, layers are so large that glibc maps fresh pages for each; that takes as long as computing them.
-# Tiles of 128 to 1024 frames differ by a tenth.
+# Over the whole picture, layers are so large that glibc maps fresh pages for each, which takes as long as the
+# arithmetic. Tiles of 128 to 1024 frames differ by a tenth.
 TILE_FRAMES = 256
 
 
