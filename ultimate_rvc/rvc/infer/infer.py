@@ -108,13 +108,17 @@ class VoiceConverter:
         Raises CheckpointError or UnsafePickleError.
         """
         path = Path(checkpoint)
-        self.net_g = self.shelf.get(
-            "voice", _stamp(path), lambda: load_synthesizer(path, self.device.torch, self.optimization)
-        )
+        self.net_g = self.shelf.get("voice", _stamp(path), lambda: self._load(path))
         self.tgt_sr, self.version = self.net_g.sample_rate_hz, self.net_g.version
         self.n_spk, self.use_f0 = self.net_g.speakers, self.net_g.has_pitch
         self.vc = Pipeline(self.tgt_sr, self.config, self.optimization, shelf=self.shelf)
         self.loaded_model, self.index_path = str(path), Path(index) if index else None
+
+    def _load(self, path: Path) -> Any:
+        """The voice; what was only needed to lay its weights out goes back to the system."""
+        voice = load_synthesizer(path, self.device.torch, self.optimization)
+        devices.release(self.device.torch)
+        return voice
 
     def get_vc(self, weight_root: str, sid: Any = 0) -> None:
         """Ultimate RVC's name for loading a voice; an empty sid puts the current one away."""

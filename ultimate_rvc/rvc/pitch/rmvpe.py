@@ -58,7 +58,7 @@ class Rmvpe:
         max_block_s: float | None = MAX_BLOCK_S,
         fast: bool = True,
     ):
-        self.network = fused(network).to(device)
+        self.network = _moved_out_of_their_file(fused(network)).to(device)
         if fast and device.type == "cpu":
             self.network.to(memory_format=torch.channels_last)
             self.network.unet.over = in_tiles
@@ -209,6 +209,14 @@ def fused(network: RmvpeNetwork) -> RmvpeNetwork:
             if isinstance(norm, nn.BatchNorm2d):
                 _fold(conv, norm)
                 row[i + 1] = nn.Identity()
+    return network
+
+
+@torch.no_grad()
+def _moved_out_of_their_file(network: RmvpeNetwork) -> RmvpeNetwork:
+    """Most weights are new after folding; one that still lies in the mapped file would keep all its pages in memory."""
+    for held in (*network.parameters(), *network.buffers()):
+        held.data = held.data.clone()
     return network
 
 
