@@ -2,8 +2,8 @@
 
 Where the source is silent the result is gated to zeros, so nothing need be sung there. The stretches that sound, each
 with some of the silence around it, are put end to end on a shorter line, which is cut and converted like any song;
-frames of that line are then found again on the song's own. What is left out is an even number of frames long and begins
-on an even one, so that the content encoder's 320-sample grid lies in the shorter line as it lies in the song.
+frames of that line are then found again on the song's own. What is left out begins on an even frame and is so long that
+the grids of the content encoder (320 samples) and of SwiftF0 (256) lie in the shorter line as they lie in the song.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,13 @@ import numpy as np
 from torch import Tensor
 
 from ultimate_rvc.rvc.infer.spans import CUT_STEP_FRAMES, Span
+from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES
 
 # Silence that stays on both sides of what sounds: pauses sound like pauses to the encoders.
 KEPT_FRAMES = 30
+# A multiple of 320 and of 256 samples.
+GRID_FRAMES = 8
+assert GRID_FRAMES % CUT_STEP_FRAMES == 0 and GRID_FRAMES * PITCH_HOP_SAMPLES % 256 == 0
 # Less than this is not worth a seam.
 SHORTEST_FRAMES = 20
 
@@ -70,6 +74,6 @@ def sounding(heard: Tensor) -> Stretches:
 
 
 def _left_out(end: int, begin: int) -> tuple[int, int]:
-    """What goes of a silence between the end of one sound and the beginning of the next; on even frames."""
-    first, last = end + KEPT_FRAMES, begin - KEPT_FRAMES
-    return -(-first // CUT_STEP_FRAMES) * CUT_STEP_FRAMES, last // CUT_STEP_FRAMES * CUT_STEP_FRAMES
+    """What goes of a silence between the end of one sound and the beginning of the next."""
+    first = -(-(end + KEPT_FRAMES) // CUT_STEP_FRAMES) * CUT_STEP_FRAMES
+    return first, first + max(0, begin - KEPT_FRAMES - first) // GRID_FRAMES * GRID_FRAMES
