@@ -117,7 +117,7 @@ class VoiceConverter:
     def _load(self, path: Path) -> Any:
         """The voice; what was only needed to lay its weights out goes back to the system."""
         voice = load_synthesizer(path, self.device.torch, self.optimization)
-        devices.release(self.device.torch)
+        devices.trim(self.device.torch)
         return voice
 
     def get_vc(self, weight_root: str, sid: Any = 0) -> None:
