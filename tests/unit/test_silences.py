@@ -104,7 +104,7 @@ class Counting(Frames):
 
 @pytest.mark.parametrize("seconds", [(5.0, 9.0, 5.0), (2.0, 1.5) * 6, (0.0, 8.0, 4.0, 8.0)])
 def test_silence_costs_nothing(seconds):
-    """The encoder hears what sounds, 0.7 s for each silence, and for each window its context and up to a second more."""
+    """The encoder hears what sounds, 0.7 s for each silence, and for each window its context and a second more."""
     encoder = Counting()
     pipeline = Pipeline(RATE_HZ, LineConfig(x_center=10, x_max=12), ON)
     pipeline.pipeline(encoder, Repeat(), 0, gapped(*seconds), 0, "swift", "", 0.0, False, 1.0, "v2", 0.5)
