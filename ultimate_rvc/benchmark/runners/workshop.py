@@ -15,7 +15,7 @@ class Runner:
         from ultimate_rvc.rvc.infer.infer import PipelineConfig
 
         chosen = choose(device)
-        spans = PipelineConfig.for_device(chosen)
+        spans = PipelineConfig.for_device(chosen, strict_parity=True)  # for the peer: its own
         return {
             "kind": chosen.kind,
             "device": str(chosen.torch),
