@@ -158,7 +158,6 @@ def _matrix(values: np.ndarray) -> Tensor:
 
 
 def _transformed(weight: Tensor, scheme: Scheme) -> Tensor:
-    """weight [O, C, taps] → [α, C, O], on the host in float64 until the end."""
-    taps = weight.permute(2, 1, 0).double()
-    kernel = torch.from_numpy(scheme.taps)
-    return (kernel @ taps.flatten(1)).view(len(kernel), *taps.shape[1:]).float()
+    """weight [O, C, taps] → [α, C, O]."""
+    taps = weight.permute(2, 1, 0).contiguous()
+    return (_matrix(scheme.taps) @ taps.flatten(1)).unflatten(1, taps.shape[1:])
