@@ -263,7 +263,7 @@ def _parse_choice(spec: Field, value: Any) -> Any:
     try:
         check(spec, value)
     except OptionError as error:
-        raise OptionError(f"{spec.metadata['env']}: {error}") from error
+        raise OptionError(str(error).replace(spec.name, spec.metadata["env"], 1)) from error
     return value
 
 

@@ -7,8 +7,8 @@ from tiny import pitch as tiny
 from tiny.sounds import voice_like
 
 from ultimate_rvc.rvc import pitch
+from ultimate_rvc.rvc.blocks import blocks
 from ultimate_rvc.rvc.pitch import crepe, fcpe, mel, rmvpe, salience, swift, viterbi
-from ultimate_rvc.rvc.pitch.blocks import blocks
 from ultimate_rvc.rvc.pitch.grid import onto_grid
 from ultimate_rvc.rvc.stored_weights import fit, read_weights
 

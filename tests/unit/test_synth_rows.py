@@ -141,6 +141,14 @@ def test_reduced_precision_stays_within_its_promise(path, precision, monkeypatch
     assert LEAST_SNR_DB[precision] < snr_db(reduced, plain) < 100
 
 
+def test_refinegan_says_that_it_stays_in_full_precision(tmp_path, caplog) -> None:
+    path = write_voice(tmp_path, vocoder="RefineGAN", rate=24_000)
+    load_synthesizer(path)
+    assert not caplog.records
+    load_synthesizer(path, optimization=OptimizationConfig(precision="bf16"))
+    assert "RefineGAN sings in fp32; precision bf16" in caplog.text
+
+
 @pytest.mark.skipif(not has("int8"), reason="this processor has no int8")
 @pytest.mark.parametrize("dilation", [1, 3])
 def test_bytes_are_exact_where_everything_fits_into_them(dilation: int) -> None:

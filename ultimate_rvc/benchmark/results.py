@@ -16,8 +16,19 @@ SCHEMA = 1
 MEASURED, NOT_HERE, FAILED = "measured", "not here", "failed"
 
 
+class Timed:
+    """What holds the `seconds` of several turns."""
+
+    seconds: list[float]
+
+    @property
+    def median_s(self) -> float:
+        """Of the turns; not a number where there are none."""
+        return statistics.median(self.seconds) if self.seconds else math.nan
+
+
 @dataclass
-class Cell:
+class Cell(Timed):
     """One configuration in one scene. Times in seconds; `seconds` has one warm turn each.
 
     `remark` is what its worker said when it was opened. `load_s` is from the start of the process until everything is
@@ -41,11 +52,6 @@ class Cell:
     deviation: Deviation | None = None
 
     @property
-    def median_s(self) -> float:
-        """Of the warm turns; not a number where there are none."""
-        return statistics.median(self.seconds) if self.seconds else math.nan
-
-    @property
     def rest_s(self) -> float:
         """What belongs to no stage; everything, where stages could not be told apart."""
         whole_s = self.staged_s if self.staged_s is not None else self.median_s
@@ -58,7 +64,7 @@ class Cell:
 
 
 @dataclass
-class Search:
+class Search(Timed):
     """Retrieval alone: one way of searching an index of so many vectors."""
 
     who: str
@@ -71,14 +77,9 @@ class Search:
     status: str = MEASURED
     reason: str = ""
 
-    @property
-    def median_s(self) -> float:
-        """Of the warm turns; not a number where there are none."""
-        return statistics.median(self.seconds) if self.seconds else math.nan
-
 
 @dataclass
-class Start:
+class Start(Timed):
     """A command from the start of its process to its end."""
 
     name: str
@@ -86,11 +87,6 @@ class Start:
     seconds: list[float] = field(default_factory=list)
     status: str = MEASURED
     reason: str = ""
-
-    @property
-    def median_s(self) -> float:
-        """Of all starts; not a number where there are none."""
-        return statistics.median(self.seconds) if self.seconds else math.nan
 
 
 @dataclass

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultimate_rvc.rvc.pitch.blocks import blocks
+from ultimate_rvc.rvc.blocks import blocks
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
 from ultimate_rvc.rvc.pitch.viterbi import likeliest
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES

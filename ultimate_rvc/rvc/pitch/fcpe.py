@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ultimate_rvc.errors import CheckpointError
-from ultimate_rvc.rvc.pitch.blocks import Block, blocks
+from ultimate_rvc.rvc.blocks import Block, blocks
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, cents_to_hz
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ

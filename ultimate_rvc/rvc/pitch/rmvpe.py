@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ultimate_rvc.rvc.pitch.blocks import Block, blocks
+from ultimate_rvc.rvc.blocks import Block, blocks
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
 from ultimate_rvc.rvc.pitch.tiles import in_tiles, whole

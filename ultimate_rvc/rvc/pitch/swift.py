@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ultimate_rvc.errors import WeightsNotFound
-from ultimate_rvc.rvc.pitch.blocks import Block, blocks
+from ultimate_rvc.rvc.blocks import Block, blocks
 from ultimate_rvc.rvc.pitch.contour import HIGHEST_HZ, LOWEST_HZ
 from ultimate_rvc.rvc.pitch.grid import onto_grid
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ

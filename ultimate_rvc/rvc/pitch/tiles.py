@@ -7,7 +7,7 @@ convolutions gives what the whole picture would.
 import torch
 from torch import Tensor, nn
 
-from ultimate_rvc.rvc.pitch.blocks import blocks
+from ultimate_rvc.rvc.blocks import blocks
 
 # Over the whole picture, layers are so large that glibc maps fresh pages for each, which takes as long as the
 # arithmetic. Tiles of 128 to 1024 frames differ by a tenth.

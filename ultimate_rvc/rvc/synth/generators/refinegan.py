@@ -6,6 +6,7 @@ beside what was kept on the way down. Noise is added in every block.
 B spans · F pitch frames · C latent channels · G speaker channels · T = F · hop samples
 """
 
+import logging
 import math
 from itertools import pairwise
 
@@ -19,6 +20,8 @@ from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 from ultimate_rvc.rvc.synth.generators.blocks import EDGE_TAPS, ResBlock, same_conv
 from ultimate_rvc.rvc.synth.generators.source import GlidingSource
+
+logger = logging.getLogger(__name__)
 
 SLOPE = 0.2
 EXCITATION_CHANNELS = 16
@@ -55,7 +58,9 @@ class RefineGan(nn.Module):
         self.conv_post = same_conv(wide[-1], 1, EDGE_TAPS, bias=False)
 
     def optimize(self, optimization: OptimizationConfig) -> None:
-        """There is one way to compute it."""
+        """There is one way to compute it, in float32."""
+        if optimization.precision != "fp32":
+            logger.warning("RefineGAN sings in fp32; precision %s is for the content encoder", optimization.precision)
 
     def excitation(self, f0: Tensor, noise: Noise) -> Tensor:
         """f0 [B, F] Hz → a gliding sine [B, 1, T]."""

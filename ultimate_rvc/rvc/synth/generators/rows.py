@@ -17,10 +17,11 @@ from torch.nn import functional as F
 
 from ultimate_rvc.device import check_precision
 from ultimate_rvc.options import OptimizationConfig
+from ultimate_rvc.rvc.blocks import blocks
 from ultimate_rvc.rvc.synth.generators.bilinear import BilinearConv, is_worth_it
 from ultimate_rvc.rvc.synth.generators.blocks import LAST_SLOPE, SLOPE, Pair
 from ultimate_rvc.rvc.synth.generators.quantized import QuantizedConv, is_worth_quantizing
-from ultimate_rvc.rvc.synth.generators.tiles import WHOLE, tiles_of
+from ultimate_rvc.rvc.synth.generators.tiles import WHOLE, block_reach
 
 if TYPE_CHECKING:
     from ultimate_rvc.rvc.synth.generators.hifigan import Stage, StagedVocoder
@@ -91,8 +92,8 @@ class RowStage:
         if self.hear is not None:
             self.hear(excitation, onto=x)
         out = torch.empty_like(x)
-        for tile in tiles_of(range(len(x)), len(x), length=self.tile_steps, reach=self.reach):
-            self._blend(x[tile.first : tile.last], out[tile.start : tile.stop], tile.inner)
+        for tile in blocks(len(x), self.tile_steps, self.reach):
+            self._blend(x[tile.first : tile.last], out[tile.start : tile.stop], tile.kept)
         return out
 
     def _blend(self, x: Tensor, out: Tensor, inner: slice) -> None:
@@ -115,7 +116,7 @@ def _added(new: Tensor, x: Tensor) -> Tensor:
 
 def _reach(pairs: list[Pair]) -> int:
     """Steps to each side that a residual block hears."""
-    return sum(conv.dilation[0] * (conv.kernel_size[0] // 2) for pair in pairs for conv in pair)
+    return block_reach(pairs[0][0].kernel_size[0], (dilated.dilation[0] for dilated, _ in pairs))
 
 
 class DirectConv:

@@ -6,13 +6,13 @@ which the allocator maps fresh pages for every layer.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from ultimate_rvc.device import conv_limit
+from ultimate_rvc.rvc.blocks import blocks
 from ultimate_rvc.rvc.synth.checkpoint import VoiceConfig
 
 # Activations of a real voice's widest layers take 50 kB a frame; glibc reuses buffers of up to 32 MB.
@@ -20,27 +20,6 @@ CPU_TILE_FRAMES = 512
 WHOLE = 1 << 40
 
 Render = Callable[[Tensor, Tensor | None], Tensor]
-
-
-class Tile(NamedTuple):
-    """Steps [start, stop) of a signal, and [first, last) with what is heard of its surroundings."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-
-    @property
-    def inner(self) -> slice:
-        """The tile among the steps that are heard for it."""
-        return slice(self.start - self.first, self.stop - self.first)
-
-
-def tiles_of(wanted: range, total: int, *, length: int, reach: int) -> Iterator[Tile]:
-    """Tiles of at most `length` steps that cover the wanted steps of a signal of so many."""
-    for start in range(wanted.start, wanted.stop, length):
-        stop = min(start + length, wanted.stop)
-        yield Tile(start, stop, max(0, start - reach), min(total, stop + reach))
 
 
 def reach_frames(config: VoiceConfig, edge_taps: int) -> int:
@@ -54,7 +33,7 @@ def reach_frames(config: VoiceConfig, edge_taps: int) -> int:
     return math.ceil(reach + edge_taps / steps_per_frame) + 1
 
 
-def block_reach(taps: int, dilations: tuple[int, ...]) -> int:
+def block_reach(taps: int, dilations: Iterable[int]) -> int:
     """Steps to each side that a residual block hears: every dilated convolution is followed by a plain one."""
     return sum((dilation + 1) * (taps - 1) // 2 for dilation in dilations)
 
@@ -64,11 +43,11 @@ def in_tiles(
 ) -> Tensor:
     """z [B, C, F] and excitation [B, 1, F · hop] → render's samples of the wanted frames, [B, 1, wanted · hop]."""
     out = torch.empty(len(z), 1, len(wanted) * hop, device=z.device)
-    for tile in tiles_of(wanted, z.shape[-1], length=length, reach=reach):
+    for tile in blocks(z.shape[-1], length, reach, wanted):
         heard = None if excitation is None else excitation[..., tile.first * hop : tile.last * hop]
         piece = render(z[..., tile.first : tile.last], heard)
         place = slice((tile.start - wanted.start) * hop, (tile.stop - wanted.start) * hop)
-        out[..., place] = piece[..., tile.inner.start * hop : tile.inner.stop * hop]
+        out[..., place] = piece[..., tile.kept.start * hop : tile.kept.stop * hop]
     return out
 
 
