@@ -23,8 +23,15 @@ def wav():
 
 
 def hidden_states(model, wav):
+    """What goes into the first layer, and what comes out of each."""
+    states = []
+    hooks = [model.encoder.layers[0].register_forward_pre_hook(lambda _, given: states.append(given[0]))]
+    hooks += [layer.register_forward_hook(lambda *told: states.append(told[2])) for layer in model.encoder.layers]
     with torch.no_grad():
-        return model(wav, output_hidden_states=True)["hidden_states"]
+        model(wav)
+    for hook in hooks:
+        hook.remove()
+    return states
 
 
 def test_v1_voices_hear_layer_9_projected(encoder, wav):
@@ -49,10 +56,9 @@ def stable_norm_model():
 
 
 def test_layer_9_of_a_pre_norm_encoder_lacks_the_last_norm(wav):
-    model, outputs = stable_norm_model(), []
-    model.encoder.layers[8].register_forward_hook(lambda _, __, output: outputs.append(output))
-    hidden_states(model, wav)
-    wanted = outputs[0] if isinstance(outputs[0], torch.Tensor) else outputs[0][0]
+    model = stable_norm_model()
+    states = hidden_states(model, wav)[9]
+    wanted = states if isinstance(states, torch.Tensor) else states[0]
     assert (embedder_for(model, "v1")(wav) - wanted).abs().max() < LAYER_TOLERANCE
 
 

@@ -8,6 +8,7 @@ from tiny.lines import LineConfig
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
 from ultimate_rvc.rvc.pitch import rmvpe, tiles
+from ultimate_rvc.rvc.pitch.folding import folded
 
 CPU = torch.device("cpu")
 # Saliences lie in 0..1; float32 in another order.
@@ -45,9 +46,25 @@ def test_no_row_sees_more_than_a_tile_and_its_context(monkeypatch):
 def test_a_folded_norm_changes_nothing():
     plain, mel = network(), noise(64)[None]
     before = plain(mel)
-    assert (rmvpe.fused(plain)(mel) - before).abs().max() <= TILE_TOLERANCE
-    norms = [module for module in plain.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    assert norms == [plain.unet.encoder["bn"]]  # which has no convolution before it
+    changed = folded(plain)
+    assert (changed(mel) - before).abs().max() <= TILE_TOLERANCE
+    norms = [name for name, module in changed.named_modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms == ["unet.encoder.bn"]  # which has no convolution before it
+    assert torch.equal(plain(mel), before)
+
+
+@torch.no_grad()
+def test_half_precision_weights_are_folded_in_single():
+    halved = network().half()
+    found = rmvpe.Rmvpe(halved, CPU).salience(noise(64))
+    assert (found - rmvpe.Rmvpe(network_of(halved), CPU, fast=False).salience(noise(64))).abs().max() <= TILE_TOLERANCE
+
+
+def network_of(halved):
+    """The same numbers, held in single precision."""
+    made = network()
+    made.load_state_dict({key: value.float() for key, value in halved.state_dict().items()})
+    return made
 
 
 def test_a_line_takes_the_switch_of_the_pitch_network(tmp_path, monkeypatch):

@@ -8,10 +8,11 @@
 Each layer keeps the size of its signal, and the voice's last one is set so that it sings at a rms of about 0.1.
 """
 
+import json
 import logging
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,16 +148,18 @@ def write_index(folder: Path, voice: RandomVoice) -> Path:
 
 
 def write_encoder(folder: Path) -> Path:
-    """HuBERT base with the projection that v1 voices need."""
+    """HuBERT base with the projection that v1 voices need, in the spelling that transformers reads too."""
     import torch
-    from transformers import HubertConfig, HubertModel
+    from torch.nn.utils.parametrizations import weight_norm
+
+    from ultimate_rvc.rvc.embed.network import Hubert, HubertSizes
 
     folder.mkdir(parents=True, exist_ok=True)
-    model = HubertModel(HubertConfig(architectures=["HubertModelWithFinalProj"]))
-    projection = torch.nn.Linear(model.config.hidden_size, model.config.classifier_proj_size)
-    tail = {f"final_proj.{key}": value for key, value in projection.state_dict().items()}
-    model.config.to_json_file(folder / "config.json")
-    torch.save(model.state_dict() | tail, folder / "pytorch_model.bin")
+    model, sizes = Hubert(HubertSizes()), asdict(HubertSizes())
+    weight_norm(model.encoder.pos_conv_embed.conv, dim=2)
+    about = {"model_type": "hubert", "architectures": ["HubertModelWithFinalProj"], **sizes}
+    (folder / "config.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
     return folder / "pytorch_model.bin"
 
 

@@ -65,8 +65,12 @@ def fold_weight_norm(weights: Mapping[str, Any], *, copy: bool = False) -> dict[
     return {key: _single(value, copy) for key, value in plain.items()}
 
 
-def fit(network: nn.Module, weights: Mapping[str, Any], path: Path, *, wanted: str = "") -> nn.Module:
+def fit(
+    network: nn.Module, weights: Mapping[str, Any], path: Path, *, wanted: str = "", as_stored: bool = False
+) -> nn.Module:
     """The network, which may lie on the meta device, with exactly these weights, set to inference.
+
+    In float32 with its weight norms folded, or as stored: in what precision the file has.
 
     Weights that need not be changed stay in their file, mapped into memory: the system reads what is used when it is
     used, once for all processes, and may drop it. A file must be replaced as a whole, never written over.
@@ -75,7 +79,8 @@ def fit(network: nn.Module, weights: Mapping[str, Any], path: Path, *, wanted: s
     """
     expected = network.state_dict()
     counters = {key: torch.zeros((), dtype=torch.int64) for key in expected if _is_counter(key)}
-    given = fold_weight_norm({key: value for key, value in weights.items() if not _is_counter(key)}) | counters
+    needed = {key: value for key, value in weights.items() if not _is_counter(key)}
+    given = (needed if as_stored else fold_weight_norm(needed)) | counters
     faults = listed(differences(expected, given))
     if faults:
         raise CheckpointError(f"{path} does not fit {wanted or type(network).__name__}: {faults}; download it again")

@@ -6,15 +6,13 @@ what only training needs. Here they become one.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ultimate_rvc.errors import CheckpointError, WeightsNotFound
 from ultimate_rvc.rvc.embed.front import FIELD_SAMPLES
+from ultimate_rvc.rvc.embed.network import HubertSizes
 from ultimate_rvc.rvc.seams import CONTENT_HOP_SAMPLES
 from ultimate_rvc.rvc.stored_weights import read_weights
-
-if TYPE_CHECKING:
-    from transformers import HubertConfig
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 # What training leaves in a file: the mask's embedding, the cluster and CTC heads, the quantizer.
@@ -34,24 +32,21 @@ TRAINING_KEYS = (
 PREFIX = "hubert."
 
 
-def read_config(folder: Path) -> "HubertConfig":
-    """config.json, with training's masks and layer drop off. Raises WeightsNotFound, or CheckpointError."""
-    from transformers import HubertConfig
-
+def read_sizes(folder: Path) -> HubertSizes:
+    """What config.json says of the network. Raises WeightsNotFound, or CheckpointError."""
     path = folder / "config.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         kind = settings.get("model_type", "hubert")
-        settings |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
-        config = HubertConfig(**{**settings, "attn_implementation": "sdpa"})
+        sizes = HubertSizes.of(settings)
+        _check_frames(sizes, path)
     except FileNotFoundError as error:
         raise WeightsNotFound(f"{path} does not exist; an encoder is a folder with config.json and weights") from error
-    except Exception as error:  # transformers' own checks raise many kinds
+    except (ValueError, TypeError, AttributeError) as error:  # no JSON, no table, or values that make no network
         raise not_a_configuration(path, error) from error
     if kind != "hubert":
         raise CheckpointError(f"{path} describes a {kind!r} model; only HuBERT encoders are supported")
-    _check_frames(config, path)
-    return config
+    return sizes
 
 
 def not_a_configuration(path: Path, error: Exception) -> CheckpointError:
@@ -59,10 +54,10 @@ def not_a_configuration(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path} is not a HuBERT configuration: {_line(error)}; fetch it again")
 
 
-def _check_frames(config: "HubertConfig", path: Path) -> None:
+def _check_frames(sizes: HubertSizes, path: Path) -> None:
     """Raises CheckpointError unless the strides give a frame per 320 samples that sees 400 of them."""
     hop, field = 1, 1
-    for taps, stride in zip(config.conv_kernel, config.conv_stride, strict=True):  # transformers compared the lengths
+    for taps, stride in zip(sizes.conv_kernel, sizes.conv_stride, strict=True):
         field += (taps - 1) * hop
         hop *= stride
     if (hop, field) != (CONTENT_HOP_SAMPLES, FIELD_SAMPLES):

@@ -24,7 +24,7 @@ BLOCK_CHANNELS = 64
 
 
 def features_in_tiles(extractor: nn.Module, wav: Tensor) -> Tensor:
-    """What transformers' HubertFeatureEncoder `extractor` gives for wav [B, T]: [B, C, L], L = (T - 80) // 320.
+    """What HuBERT's convolutions `extractor` gives for wav [B, T]: [B, C, L], L = (T - 80) // 320.
 
     Raises AudioError for a wav that is shorter than one frame.
     """

@@ -5,9 +5,9 @@ Upstream feeds the last layer to both; `strict_parity` does so too.
 """
 
 import copy
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,44 +15,36 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.errors import CheckpointError
-from ultimate_rvc.rvc.embed.files import inference_weights, not_a_configuration, read_config, weights_file
+from ultimate_rvc.rvc.embed.files import inference_weights, not_a_configuration, read_sizes, weights_file
 from ultimate_rvc.rvc.embed.front import features_in_tiles
+from ultimate_rvc.rvc.embed.network import Hubert
 from ultimate_rvc.rvc.embed.products import FrontInProducts
+from ultimate_rvc.rvc.mapped import let_go
 from ultimate_rvc.rvc.seams import Embedder
 from ultimate_rvc.rvc.stored_weights import fit
 
 if TYPE_CHECKING:
-    from transformers import HubertConfig, HubertModel
+    from transformers import HubertModel
 
 V1_LAYER = 9
 PROJECTION_KEYS = ("final_proj.weight", "final_proj.bias")
 
 
-def load_encoder(folder: Path, device: torch.device | str) -> "HubertModel":
-    """The folder's HubertWithFinalProj in float32, set to inference; `final_proj` is None where the file has none.
+def load_encoder(folder: Path, device: torch.device | str) -> Hubert:
+    """The folder's network in float32, set to inference; `final_proj` is None where the file has none.
 
     Raises WeightsNotFound, CheckpointError or UnsafePickleError.
     """
-    config, path = read_config(folder), weights_file(folder)
+    sizes, path = read_sizes(folder), weights_file(folder)
     weights = inference_weights(path)
-    model = _skeleton(config, folder)
+    with torch.device("meta"):
+        try:
+            model = Hubert(sizes)
+        except (TypeError, ValueError, RuntimeError) as error:  # what torch says of sizes that make no layer
+            raise not_a_configuration(folder / "config.json", error) from error
     if not any(key in weights for key in PROJECTION_KEYS):
         model.final_proj = None
     return fit(model, weights, path, wanted="its config.json").to(device)
-
-
-def _skeleton(config: "HubertConfig", folder: Path) -> "HubertModel":
-    """The network without numbers, and without the weight norm that was folded while reading."""
-    with torch.device("meta"):
-        try:
-            model = _with_final_proj()(config)
-        except (TypeError, ValueError) as error:
-            raise not_a_configuration(folder / "config.json", error) from error
-        position = model.encoder.pos_conv_embed
-        normed = position.conv
-        plain = {"padding": normed.padding, "groups": normed.groups}
-        position.conv = nn.Conv1d(normed.in_channels, normed.out_channels, normed.kernel_size, **plain)
-    return model
 
 
 def embedder_for(
@@ -60,9 +52,10 @@ def embedder_for(
 ) -> Embedder:
     """What turns wav [B, T] at 16 kHz into the features [B, L, D] that voices of this version were trained on.
 
-    `model` is a transformers HubertModel, or anything whose call gives ["last_hidden_state"] (and that has
-    `final_proj`, for v1). `fast` takes the quickest equal way on the model's device; the embedder then has copies of
-    weights as they are now. `bf16` is quicker still on a CPU that has it, and less exact.
+    `model` is what `load_encoder` gives, a transformers HubertModel, or anything whose call gives
+    ["last_hidden_state"] (and that has `final_proj`, for v1). `fast` takes the quickest equal way on the model's
+    device; the embedder then has copies of weights as they are now. `bf16` is quicker still on a CPU that has it, and
+    less exact.
     Raises CheckpointError when a v1 voice lacks its projection or its ninth layer.
     """
     head = _projection(model) if version == "v1" else _as_is
@@ -74,7 +67,7 @@ def embedder_for(
     return HubertEmbedder(_front(model, fast and not strict_parity, dtype), model, Layers(encoder, dtype), head)
 
 
-def _front(model: "HubertModel", fast: bool, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+def _front(model: "Hubert | HubertModel", fast: bool, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     """wav [B, T] → frames [B, L, C] in the way that suits the model's device."""
     if fast and model.device.type == "cpu":
         return FrontInProducts(model.feature_extractor, dtype)
@@ -82,12 +75,12 @@ def _front(model: "HubertModel", fast: bool, dtype: torch.dtype) -> Callable[[Te
 
 
 class HubertEmbedder:
-    """Runs the parts of a HubertModel: a front end, then as many layers as `encoder` has, then the head."""
+    """Runs the parts of a HuBERT: a front end, then as many layers as `encoder` has, then the head."""
 
     def __init__(
         self,
         front: Callable[[Tensor], Tensor],
-        model: "HubertModel",
+        model: "Hubert | HubertModel",
         encoder: "Layers",
         head: Callable[[Tensor], Tensor],
     ):
@@ -97,18 +90,21 @@ class HubertEmbedder:
     def __call__(self, wav: Tensor) -> Tensor:
         frames = self.front(wav)  # [B, L, C]
         hidden = self.model.feature_projection(frames)  # [B, L, 768]
-        return self.head(self.encoder(hidden)).to(wav.dtype)  # [B, L, D]
+        features = self.head(self.encoder(hidden)).to(wav.dtype)  # [B, L, D]
+        let_go(self.model.parameters())
+        return features
 
 
 class Layers:
-    """A HubertModel's transformer, [B, L, 768] → [B, L, 768]; in bf16 its products only, between float32 sums."""
+    """A HuBERT's transformer, [B, L, 768] → [B, L, 768]; in bf16 its products only, between float32 sums."""
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype = torch.float32):
         self.encoder, self.dtype = encoder, dtype
 
     def __call__(self, hidden: Tensor) -> Tensor:
         with self._precision(hidden):
-            return self.encoder(hidden)[0]
+            heard = self.encoder(hidden)
+        return heard if isinstance(heard, Tensor) else heard[0]  # transformers' answers with a record
 
     def _precision(self, hidden: Tensor) -> AbstractContextManager:
         half = self.dtype != torch.float32
@@ -128,12 +124,12 @@ class ForeignEmbedder:
 
 
 def _is_plain_hubert(model: Any) -> bool:
-    """Whether the model's own forward is transformers', so that its parts may be run one by one."""
-    if not isinstance(model, nn.Module):
-        return False
-    from transformers import HubertModel
-
-    return isinstance(model, HubertModel) and type(model).forward is HubertModel.forward
+    """Whether the model is ours, or its own forward is transformers', so that its parts may be run one by one."""
+    if isinstance(model, Hubert):
+        return type(model).forward is Hubert.forward
+    # Whoever holds one of theirs has imported them.
+    theirs = getattr(sys.modules.get("transformers"), "HubertModel", None)
+    return theirs is not None and isinstance(model, theirs) and type(model).forward is theirs.forward
 
 
 def _projection(model: Any) -> Callable[[Tensor], Tensor]:
@@ -154,28 +150,6 @@ def _first_layers(encoder: nn.Module, count: int) -> nn.Module:
         raise CheckpointError(f"this encoder has {depth} layers; v1 voices need the output of layer {count}")
     short = copy.copy(encoder)
     short._modules = {**encoder._modules, "layers": encoder.layers[:count]}
-    if type(encoder).__name__ == "HubertEncoderStableLayerNorm":
+    if getattr(encoder, "norm_is_last", type(encoder).__name__ == "HubertEncoderStableLayerNorm"):
         short._modules["layer_norm"] = nn.Identity()  # there it belongs to the last layer alone
     return short
-
-
-@cache
-def _with_final_proj() -> type:
-    """The class, made on first use: transformers takes seconds to import."""
-    from transformers import HubertModel
-
-    class HubertWithFinalProj(HubertModel):
-        """A HubertModel with the projection that v1 voices were trained behind: [B, L, 768] → [B, L, 256]."""
-
-        def __init__(self, config: "HubertConfig"):
-            super().__init__(config)
-            self.final_proj = nn.Linear(config.hidden_size, config.classifier_proj_size)
-
-    HubertWithFinalProj.__module__, HubertWithFinalProj.__qualname__ = __name__, "HubertWithFinalProj"
-    return HubertWithFinalProj
-
-
-def __getattr__(name: str) -> Any:
-    if name == "HubertWithFinalProj":
-        return _with_final_proj()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,7 +21,7 @@ TILE_FRAMES = 100
 
 
 class FrontInProducts:
-    """What transformers' HubertFeatureEncoder `extractor` gives, with its weights laid out for products.
+    """What HuBERT's convolutions `extractor` gives, with its weights laid out for products.
 
     In another dtype than float32 all layers behind the first are less exact.
     """

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ultimate_rvc.rvc.blocks import Block, blocks
+from ultimate_rvc.rvc.mapped import let_go
+from ultimate_rvc.rvc.pitch.folding import folded
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
 from ultimate_rvc.rvc.pitch.tiles import in_tiles, whole
@@ -58,10 +60,12 @@ class Rmvpe:
         max_block_s: float | None = MAX_BLOCK_S,
         fast: bool = True,
     ):
-        self.network = _moved_out_of_their_file(fused(network)).to(device)
         if fast and device.type == "cpu":
-            self.network.to(memory_format=torch.channels_last)
+            # The rows hold nearly all weights: they stay in their file, and each is folded when its turn comes.
+            self.network = folded(network, leave=is_row).to(memory_format=torch.channels_last)
             self.network.unet.over = in_tiles
+        else:
+            self.network = folded(network).to(device)
         self.mel = LogMel(SCALE).to(device)
         self.longest = None if max_block_s is None else on_grid(round(max_block_s * FRAMES_PER_SECOND))
 
@@ -72,7 +76,8 @@ class Rmvpe:
         """Weights from rmvpe.pt; see `stored_weights` for the errors."""
         with torch.device("meta"):
             network = RmvpeNetwork(Sizes())
-        return cls(fit(network, read_weights(path), path), device, max_block_s=max_block_s, fast=fast)
+        weights = fit(network, read_weights(path), path, as_stored=True)
+        return cls(weights, device, max_block_s=max_block_s, fast=fast)
 
     @torch.no_grad()
     def __call__(self, wav: Tensor) -> Tensor:
@@ -80,6 +85,7 @@ class Rmvpe:
         frames = wav.shape[0] // PITCH_HOP_SAMPLES
         padded = centred(wav)
         parts = [self._block(padded, block) for block in blocks(frames + 1, self.longest, CONTEXT_FRAMES)]
+        let_go(self.network.parameters())
         return torch.cat(parts)[:frames]  # [F]
 
     def _block(self, padded: Tensor, block: Block) -> Tensor:
@@ -189,6 +195,11 @@ def residuals(before: int, after: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(Residual(before if i == 0 else after, after) for i in range(count)))
 
 
+def is_row(module: nn.Module) -> bool:
+    """Whether the module is a row of residual blocks."""
+    return isinstance(module, nn.Sequential) and all(isinstance(block, Residual) for block in module)
+
+
 def stage(before: int, after: int, count: int) -> nn.ModuleDict:
     """A row of residual blocks under the name that it has in rmvpe.pt."""
     return nn.ModuleDict({"conv": residuals(before, after, count)})
@@ -199,32 +210,3 @@ def rise(width: int, count: int) -> nn.ModuleDict:
     grow = nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1, bias=False)
     grown = nn.Sequential(grow, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
     return nn.ModuleDict({"conv1": grown, "conv2": residuals(2 * width, width, count)})
-
-
-def fused(network: RmvpeNetwork) -> RmvpeNetwork:
-    """The network with every batch norm behind a convolution folded into it: the same map, a third fewer passes."""
-    rows = [m for m in network.modules() if isinstance(m, nn.Sequential)]
-    for row in rows:
-        for i, (conv, norm) in enumerate(pairwise(list(row))):
-            if isinstance(norm, nn.BatchNorm2d):
-                _fold(conv, norm)
-                row[i + 1] = nn.Identity()
-    return network
-
-
-@torch.no_grad()
-def _moved_out_of_their_file(network: RmvpeNetwork) -> RmvpeNetwork:
-    """Most weights are new after folding; one that still lies in the mapped file would keep all its pages in memory."""
-    for held in (*network.parameters(), *network.buffers()):
-        held.data = held.data.clone()
-    return network
-
-
-@torch.no_grad()
-def _fold(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
-    """Weight after weight, each anew: writing into weights that lie in their file would hold them twice."""
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()  # [out]
-    weight = conv.weight * scale.view((1, -1, 1, 1) if conv.transposed else (-1, 1, 1, 1))
-    bias = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
-    conv.weight = nn.Parameter(weight, requires_grad=False)
-    conv.bias = nn.Parameter(bias * scale + norm.bias, requires_grad=False)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.rvc.blocks import blocks
+from ultimate_rvc.rvc.pitch.folding import folded
 
 # Over the whole picture, layers are so large that glibc maps fresh pages for each, which takes as long as the
 # arithmetic. Tiles of 128 to 1024 frames differ by a tenth.
@@ -20,7 +21,8 @@ def whole(row: nn.Sequential, *parts: Tensor) -> Tensor:
 
 
 def in_tiles(row: nn.Sequential, *parts: Tensor) -> Tensor:
-    """As `whole`, for a row whose convolutions all see one frame to each side."""
+    """As `whole`, for a row whose convolutions all see one frame to each side, folded here and now."""
+    row = folded(row).to(memory_format=torch.channels_last)
     frames = parts[0].shape[2]
     reach = sum(isinstance(module, nn.Conv2d) and module.padding[0] for module in row.modules())
     out = None
