@@ -5,37 +5,48 @@ it up costs nothing, and reading it again takes a hundredth of what computing wi
 are not counted the same way, and the memory that matters is a GPU's.
 """
 
-import sys
-from collections.abc import Iterable, Iterator
+import mmap
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
+import numpy as np
 from torch import Tensor
 
+# One number for each page of a process, with flags in its upper bits; see Linux's admin-guide/mm/pagemap.
+PAGEMAP = Path("/proc/self/pagemap")
+ENTRY_BYTES = 8
+PRESENT, SWAPPED, OF_A_FILE = (np.uint64(1 << bit) for bit in (63, 62, 61))
 MADV_DONTNEED = 4
 
 
 def let_go(tensors: Iterable[Tensor]) -> None:
-    """Gives up the pages of the files that these tensors lie in; tensors that lie in no file keep theirs."""
-    if not sys.platform.startswith("linux"):
+    """Gives up the pages of tensors that lie in a file; those that lie in memory, or were written to, keep theirs."""
+    if not PAGEMAP.exists():
         return
-    places = [tensor.data_ptr() for tensor in tensors if tensor.device.type == "cpu"]
-    for start, end in _file_mappings():
-        if any(start <= place < end for place in places):
-            _madvise()(start, end - start, MADV_DONTNEED)
+    with PAGEMAP.open("rb", buffering=0) as pagemap:
+        for tensor in tensors:
+            start, end = _whole_pages(tensor)
+            if start < end and _can_be_read_again(pagemap, start, end):
+                _madvise()(start, end - start, MADV_DONTNEED)
 
 
-def _file_mappings() -> Iterator[tuple[int, int]]:
-    """From where to where files are mapped of which this process has not changed a byte: those can be read again."""
-    mapping = None
-    with open("/proc/self/smaps", encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            word, *rest = line.split(maxsplit=5)
-            if not word.endswith(":"):
-                is_file = len(rest) == 5 and rest[4].startswith("/") and "x" not in rest[0]
-                mapping = tuple(int(border, 16) for border in word.split("-")) if is_file else None
-            elif word == "Anonymous:" and mapping and rest[0] == "0":
-                yield mapping
+def _whole_pages(tensor: Tensor) -> tuple[int, int]:
+    """Addresses of the first page that is the tensor's alone, and of the end of the last; of another device, none."""
+    if tensor.device.type != "cpu":
+        return 0, 0
+    held = tensor.untyped_storage()
+    start, end = held.data_ptr(), held.data_ptr() + held.nbytes()
+    return -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
+
+
+def _can_be_read_again(pagemap: BinaryIO, start: int, end: int) -> bool:
+    """Whether something of it is in memory, and all of that as it is in its file."""
+    pagemap.seek(start // mmap.PAGESIZE * ENTRY_BYTES)
+    entries = np.frombuffer(pagemap.read((end - start) // mmap.PAGESIZE * ENTRY_BYTES), np.uint64)
+    here = entries[(entries & PRESENT) != 0]
+    return len(here) > 0 and bool((here & OF_A_FILE).all()) and not (entries & SWAPPED).any()
 
 
 @lru_cache

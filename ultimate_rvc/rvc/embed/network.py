@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ultimate_rvc.rvc.mapped import let_go
+
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "swish": nn.SiLU}
 NORMS = ("group", "layer")
 
@@ -159,6 +161,7 @@ class Encoder(nn.Module):
             x = self.layer_norm(x)
         for layer in self.layers:
             x = layer(x)
+            let_go(layer.parameters())
         return self.layer_norm(x) if self.norm_is_last else x
 
 

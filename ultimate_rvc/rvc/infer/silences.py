@@ -17,7 +17,7 @@ from ultimate_rvc.rvc.infer.spans import CUT_STEP_FRAMES, Span
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES
 
 # Silence that stays on both sides of what sounds: pauses sound like pauses to the encoders.
-KEPT_FRAMES = 30
+KEPT_FRAMES = 20
 # A multiple of 320 and of 256 samples.
 GRID_FRAMES = 8
 assert GRID_FRAMES % CUT_STEP_FRAMES == 0 and GRID_FRAMES * PITCH_HOP_SAMPLES % 256 == 0

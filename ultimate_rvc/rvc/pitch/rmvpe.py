@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ultimate_rvc.rvc.blocks import Block, blocks
-from ultimate_rvc.rvc.mapped import let_go
 from ultimate_rvc.rvc.pitch.folding import folded
 from ultimate_rvc.rvc.pitch.mel import MEL_BANDS, WINDOW_SAMPLES, LogMel, MelScale, samples_of
 from ultimate_rvc.rvc.pitch.salience import BINS, around, bins_to_hz
@@ -62,8 +61,10 @@ class Rmvpe:
     ):
         if fast and device.type == "cpu":
             # The rows hold nearly all weights: they stay in their file, and each is folded when its turn comes.
-            self.network = folded(network, leave=is_row).to(memory_format=torch.channels_last)
+            self.network = folded(network, leave=is_row)
             self.network.unet.over = in_tiles
+            for part in (self.network.cnn, *self.network.unet.risers()):
+                part.to(memory_format=torch.channels_last)
         else:
             self.network = folded(network).to(device)
         self.mel = LogMel(SCALE).to(device)
@@ -85,7 +86,6 @@ class Rmvpe:
         frames = wav.shape[0] // PITCH_HOP_SAMPLES
         padded = centred(wav)
         parts = [self._block(padded, block) for block in blocks(frames + 1, self.longest, CONTEXT_FRAMES)]
-        let_go(self.network.parameters())
         return torch.cat(parts)[:frames]  # [F]
 
     def _block(self, padded: Tensor, block: Block) -> Tensor:
@@ -159,6 +159,10 @@ class Unet(nn.Module):
         self.encoder = nn.ModuleDict({"bn": nn.BatchNorm2d(1), "layers": nn.ModuleList(down)})
         self.intermediate = nn.ModuleDict({"layers": nn.Sequential(*middle)})
         self.decoder = nn.ModuleDict({"layers": nn.ModuleList(rise(width, sizes.blocks) for width in widths[::-1])})
+
+    def risers(self) -> list[nn.Module]:
+        """What doubles time and mel, between the rows of the decoder."""
+        return [up["conv1"] for up in self.decoder["layers"]]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.encoder["bn"](x)

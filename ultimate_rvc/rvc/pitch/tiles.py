@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ultimate_rvc.rvc.blocks import blocks
+from ultimate_rvc.rvc.mapped import let_go
 from ultimate_rvc.rvc.pitch.folding import folded
 
 # Over the whole picture, layers are so large that glibc maps fresh pages for each, which takes as long as the
@@ -22,12 +23,13 @@ def whole(row: nn.Sequential, *parts: Tensor) -> Tensor:
 
 def in_tiles(row: nn.Sequential, *parts: Tensor) -> Tensor:
     """As `whole`, for a row whose convolutions all see one frame to each side, folded here and now."""
-    row = folded(row).to(memory_format=torch.channels_last)
+    ready = folded(row).to(memory_format=torch.channels_last)
+    let_go(row.parameters())
     frames = parts[0].shape[2]
     reach = sum(isinstance(module, nn.Conv2d) and module.padding[0] for module in row.modules())
     out = None
     for block in blocks(frames, TILE_FRAMES, reach):
-        made = whole(row, *(part[:, :, block.first : block.last] for part in parts))[:, :, block.kept]
+        made = whole(ready, *(part[:, :, block.first : block.last] for part in parts))[:, :, block.kept]
         if out is None:  # only now its channels are known
             out = made.new_empty(len(made), frames, made.shape[3], made.shape[1]).permute(0, 3, 1, 2)
         out[:, :, block.start : block.stop] = made

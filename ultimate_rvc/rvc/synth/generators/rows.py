@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ultimate_rvc.rvc.synth.generators.hifigan import Stage, StagedVocoder
 
 # What a tile of activations takes; with a convolution's own buffers about what a core's second cache holds.
-TILE_BYTES = 1 << 21
+TILE_BYTES = 1 << 22
 
 
 class RowConv(Protocol):
