@@ -174,6 +174,23 @@ class MixOptions(Checked):
 
 
 @dataclass(frozen=True)
+class CoverOptions(Checked):
+    """What a cover is made of, and what is kept of the work."""
+
+    backup_model: str | None = knob(None, "A voice for the backup vocals: a name or a path, as for --model.")
+    convert_backup: bool = knob(False, "Sing the backup vocals with the cover's own voice.")
+    cache: bool = knob(True, "Take what was made before from the cache, and keep what is made now.")
+    cache_limit_gb: float = knob(
+        10.0, "Gigabytes that the cache may take; the least recently used goes first.", low=0, env="URVC_CACHE_LIMIT_GB"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backup_model and self.convert_backup:
+            raise OptionError("backup_model and convert_backup name two voices for the backup vocals; use one of them")
+
+
+@dataclass(frozen=True)
 class SpanOptions(Checked):
     """Lengths in seconds that a long signal is cut by: padding, cut search radius, cut distance, longest span."""
 
@@ -290,7 +307,7 @@ def parse_bool(text: str, name: str) -> bool:
     return word in TRUE
 
 
-RECORDS = (PitchOptions, EmbedderOptions, VoiceOptions, EffectOptions, MixOptions, OptimizationConfig)
+RECORDS = (PitchOptions, EmbedderOptions, VoiceOptions, EffectOptions, MixOptions, CoverOptions, OptimizationConfig)
 
 
 def all_knobs() -> Iterator[tuple[type, Field]]:

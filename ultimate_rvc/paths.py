@@ -4,7 +4,7 @@ Every function is called late and creates nothing; whoever writes a file makes i
 
     models/            URVC_MODELS_DIR        rvc/embedders/, rvc/predictors/, rvc/voice_models/
     voice_models/      URVC_VOICE_MODELS_DIR  a folder per voice
-    audio/             URVC_AUDIO_DIR         intermediate/, speech/, output/
+    audio/             URVC_AUDIO_DIR         intermediate/, cache/, speech/, output/
     temp/  logs/       URVC_TEMP_DIR, URVC_LOGS_DIR
     configs/           URVC_CONFIG_DIR        presets; the ones of the package are always found
 """
@@ -50,6 +50,11 @@ def output_dir() -> Path:
 def intermediate_dir() -> Path:
     """What lies between a song and its cover."""
     return audio_dir() / "intermediate"
+
+
+def cache_dir() -> Path:
+    """What was made for covers, to be found again. On the disk of `intermediate_dir`, which names its files."""
+    return audio_dir() / "cache"
 
 
 def temp_dir() -> Path:

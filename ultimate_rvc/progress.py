@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of one stage; equal when the stage has ended."""
+    """`done` of `total` units of one stage; equal when the stage has ended. `note` says how, if in a special way."""
 
     stage: str
     done: int
     total: int
+    note: str = ""
 
 
 OnProgress = Callable[[Progress], None]

@@ -37,6 +37,7 @@ def write_index(path: Path, seed: int = 0) -> Path:
 
 
 def written(folder: Path) -> set[str]:
-    """Every file below folder/audio, hidden ones too."""
+    """Every file below folder/audio, hidden ones too, but for the cache."""
     audio = folder / "audio"
-    return {str(path.relative_to(audio)) for path in audio.rglob("*") if path.is_file()} if audio.is_dir() else set()
+    files = (path.relative_to(audio) for path in audio.rglob("*") if path.is_file()) if audio.is_dir() else ()
+    return {str(path) for path in files if path.parts[0] != "cache"}

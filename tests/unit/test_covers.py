@@ -40,6 +40,12 @@ class Singer:
     def load_voice(self, checkpoint: Path, index: Path | None) -> None:
         self.asked.append((checkpoint.name, index and index.name))
 
+    def check(self, options: Any) -> None:
+        pass
+
+    def ingredients(self, checkpoint: Path, options: Any) -> Any:
+        return SimpleNamespace(settings={}, weights=())
+
     def convert(self, audio: Audio, options: Any) -> Any:
         self.asked.append(options)
         if self.error:
@@ -73,7 +79,9 @@ def _request(home: Path, **changes: Any) -> CoverRequest:
 
 
 def _files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """What people see: the cache is not for them."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path) for path in files if path.parts[0] != "cache"}
 
 
 def test_a_cover_is_converted_effected_and_saved_with_what_lies_between(home: Path) -> None:
@@ -128,7 +136,7 @@ def test_every_stage_that_starts_also_ends(home: Path) -> None:
     seen: list[Progress] = []
     make_cover(_request(home, instrumentals=home / "music.wav"), Singer().open, seen.append)
     starts, ends = ([p.stage for p in seen if p.done == n] for n in (0, 1))
-    assert starts == ends == ["read", "load voice", "effects", "mix and save"]
+    assert starts == ends == ["read vocals", "read instrumentals", "load voice", "effects", "mix and save"]
 
 
 NOT_THERE = Path("/nowhere/at/all.wav")
@@ -173,9 +181,10 @@ def test_an_output_folder_that_cannot_be_written_is_found_first(home: Path) -> N
 
 def test_a_full_disk_is_found_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+    singer = Singer()
     with pytest.raises(OutputError, match="MB free"):
-        make_cover(_request(home), _never)
-    assert _files(home / "audio") == set()
+        make_cover(_request(home), singer.open)
+    assert _files(home / "audio") == set() and singer.asked == []
 
 
 def test_a_cover_is_never_written_over_its_own_source(home: Path) -> None:
@@ -196,7 +205,7 @@ def test_when_the_engine_stops_nothing_is_left(home: Path, error: BaseException)
 
 
 def test_when_the_last_step_fails_the_conversion_is_not_lost(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ultimate_rvc.covers.cover.mix", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    monkeypatch.setattr("ultimate_rvc.covers.song.mix", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         make_cover(_request(home), Singer().open)
     kept = load(home / "audio" / "intermediate" / "song" / "Converted vocals (Anna Ver).wav")

@@ -10,6 +10,7 @@ from ultimate_rvc.cli.knobs import Titled, TitledGroup, knobs, record_of
 from ultimate_rvc.cli.session import run, session_options, was_given
 from ultimate_rvc.options import (
     ConversionOptions,
+    CoverOptions,
     EffectOptions,
     EmbedderOptions,
     MixOptions,
@@ -33,13 +34,14 @@ def cover_options(command: T) -> T:
     decorators = (
         click.option("--vocals", type=FILE, help="The vocals as a file; the source then only names the song."),
         click.option("--instrumentals", type=FILE, help="The music to mix the converted vocals with."),
+        click.option("--backup-vocals", type=FILE, help="Backup vocals as a file, to be mixed in."),
         click.option(
             "--cookiefile",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="A file of cookies for songs from the web.",
         ),
         session_options,
-        knobs(*SINGING, EffectOptions, MixOptions, OptimizationConfig),
+        knobs(*SINGING, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
     )
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -96,9 +98,12 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
         source=source,
         vocals=values["vocals"],
         instrumentals=values["instrumentals"],
+        backup_vocals=values["backup_vocals"],
+        cookiefile=values["cookiefile"],
         singing=_singing(values),
         effects=record_of(EffectOptions, values),
         mix=record_of(MixOptions, values),
+        cover=record_of(CoverOptions, values),
     )
     run(ctx, lambda open_converter, on_progress: make_cover(request, open_converter, on_progress), "Song cover")
 

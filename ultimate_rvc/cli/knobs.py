@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import click
 
 from ultimate_rvc.options import (
+    CoverOptions,
     EffectOptions,
     EmbedderOptions,
     MixOptions,
@@ -23,6 +24,7 @@ TITLES = {
     VoiceOptions: "Voice",
     EffectOptions: "Effects on the vocals",
     MixOptions: "Mix and file",
+    CoverOptions: "Backup vocals and cache",
     OptimizationConfig: "Device and speed",
 }
 T = TypeVar("T")
@@ -98,7 +100,8 @@ def _settings(record: type, spec: Field) -> dict[str, Any]:
     if record is OptimizationConfig:
         # No default here: the variable, the preset or the device decides where the command line says nothing.
         return {**settings, "default": None, "help": f"{about}  [env: {variable}]"}
-    return {**settings, "default": spec.default, "show_default": _says_default(spec)}
+    shown = {"show_default": _says_default(spec), "show_envvar": bool(variable)}
+    return {**settings, **shown, "default": spec.default, "envvar": variable}
 
 
 def _says_default(spec: Field) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ from ultimate_rvc.progress import OnProgress, Progress
 from ultimate_rvc.voices import VoiceFiles
 
 if TYPE_CHECKING:
-    from ultimate_rvc.rvc.infer.infer import Converted
+    from ultimate_rvc.rvc.infer.infer import Converted, Ingredients
 
 
 class Converter(Protocol):
@@ -21,11 +22,17 @@ class Converter(Protocol):
     def load_voice(self, checkpoint: Path, index: Path | None) -> None:
         """Makes this voice the current one."""
 
+    def check(self, options: ConversionOptions) -> None:
+        """Raises what `convert` would raise of the current voice."""
+
+    def ingredients(self, checkpoint: Path, options: ConversionOptions) -> "Ingredients":
+        """What a conversion depends on besides the audio, the voice and the options."""
+
     def convert(self, audio: Audio, options: ConversionOptions) -> "Converted":
         """The audio, any rate and layout, sung by the current voice."""
 
 
-# Called after the inputs have been checked, because making a converter imports the engine and opens the device.
+# Called once at most, and after the inputs have been checked: it imports the engine and opens the device.
 OpenConverter = Callable[[OnProgress], Converter]
 
 
@@ -35,6 +42,11 @@ class Studio:
 
     open_converter: OpenConverter
     on_progress: OnProgress
+
+    @cached_property
+    def converter(self) -> Converter:
+        """Opened when it is first asked for."""
+        return self.open_converter(self.on_progress)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -46,6 +58,11 @@ class Studio:
     def convert(self, audio: Audio, voice: VoiceFiles, singing: ConversionOptions) -> "Converted":
         """The audio, sung by the voice."""
         with self.stage("load voice"):
-            converter = self.open_converter(self.on_progress)
-            converter.load_voice(voice.checkpoint, voice.index)
-        return converter.convert(audio, singing)
+            self.converter.load_voice(voice.checkpoint, voice.index)
+        return self.converter.convert(audio, singing)
+
+    def check(self, voice: VoiceFiles, singing: ConversionOptions) -> None:
+        """Raises what the conversion would raise of the voice, before anything else takes long."""
+        with self.stage("load voice"):
+            self.converter.load_voice(voice.checkpoint, voice.index)
+        self.converter.check(singing)

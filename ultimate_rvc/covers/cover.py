@@ -1,163 +1,270 @@
 """A song cover: vocals are converted, get effects, and are mixed with the instrumentals.
 
-The order of the steps, the place of the files and the cover's name are those of Ultimate RVC.
+The order of the steps, the place of the files and the cover's name are those of Ultimate RVC. What each step gives is
+kept (see `cache`), so that a second cover of a song repeats only what its options change.
 """
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ultimate_rvc import paths
-from ultimate_rvc.audio.effects import pitch_shift, postprocess
-from ultimate_rvc.audio.file import Audio, check_convertible, load, save
-from ultimate_rvc.audio.mix import Stem, mix
+from ultimate_rvc.covers import providers, song
+from ultimate_rvc.covers.cache.contents import Track, sha256_of
+from ultimate_rvc.covers.cache.opening import opened
+from ultimate_rvc.covers.cache.tasks import Task
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
+from ultimate_rvc.covers.desk import CACHED, Desk, StageRun
 from ultimate_rvc.covers.names import cover_name, safe_name
+from ultimate_rvc.covers.stems import SeparationStep, StemName
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, EffectOptions, MixOptions
-from ultimate_rvc.progress import OnProgress, silent
-from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
+from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, CoverOptions, EffectOptions, MixOptions
+from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.voices import VoiceFiles, find_voice
 
 logger = logging.getLogger(__name__)
 
-CONVERTED, EFFECTED, SHIFTED = "Converted vocals", "Effected vocals", "Shifted instrumentals"
-# What two 16-bit mono files at the lowest rate of any voice take: less than a cover ever needs.
-LEAST_BYTES_PER_SECOND = 2 * 2 * 24_000
+FINISHED = "cover"
+# What a second of a kept stem takes (stereo, 44.1 kHz, float32), and of a converted voice (mono, 48 kHz at most).
+STEM_BYTES_PER_S, VOICE_BYTES_PER_S = 2 * 4 * 44_100, 4 * 48_000
+# Which stem is sung: the one that most was taken from.
+SUNG_FIRST = (StemName.DRY_VOCALS, StemName.MAIN_VOCALS, StemName.VOCALS, StemName.SONG)
+PARTS = {StemName.INSTRUMENTALS: song.INSTRUMENTALS, StemName.BACKUP_VOCALS: song.BACKUP}
 
 
 @dataclass(frozen=True)
 class CoverRequest:
-    """What to sing and how. `source` is taken as vocals; with `vocals` it only names the song."""
+    """What to sing and how. With `vocals`, which is sung as it is, `source` only names the song."""
 
     voice: str
     source: str | None = None
     vocals: Path | None = None
     instrumentals: Path | None = None
+    backup_vocals: Path | None = None
+    cookiefile: Path | None = None
+    separation: Any = None
     singing: ConversionOptions = field(default_factory=ConversionOptions)
     effects: EffectOptions = field(default_factory=EffectOptions)
     mix: MixOptions = field(default_factory=MixOptions)
+    cover: CoverOptions = field(default_factory=CoverOptions)
 
 
 @dataclass(frozen=True)
 class CoverResult:
-    """The files that were written, what was used to make them, and what the stages cost if that was measured."""
+    """The files that were written, what was used to make them, and the stages that were gone through.
+
+    `costs` is what the engine's own stages cost, if that was measured.
+    """
 
     path: Path
     intermediates: dict[str, Path]
     used: dict[str, str]
     costs: tuple[Any, ...] = ()
+    stages: tuple[StageRun, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
     """A request that has been checked: everything it names is there, everything it writes can be written."""
 
+    request: CoverRequest
+    title: str
     voice: VoiceFiles
-    vocals: Path
-    instrumentals: Path | None
+    backup_voice: VoiceFiles | None
+    given: Mapping[StemName, Path]
     target: Path
-    intermediates: dict[str, Path]
+
+    @property
+    def backup_singing(self) -> ConversionOptions:
+        """As the main vocals are sung, without their melody."""
+        singing = self.request.singing
+        return replace(singing, pitch=replace(singing.pitch, f0_file=None))
 
 
 def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress: OnProgress = silent) -> CoverResult:
     """Makes the cover and writes it, with what lies between, below `paths.audio_dir()`.
 
-    Whatever can be known to fail does so before `open_converter` is called. Raises errors of the UrvcError tree.
+    Whatever can be known to fail does so before `open_converter` is called, or before the first long stage. Raises
+    errors of the UrvcError tree.
     """
-    studio = Studio(open_converter, on_progress)
-    plan = plan_cover(request)
-    vocals, music = _read(plan, studio)
-    converted = studio.convert(vocals, plan.voice, request.singing)
-    del vocals  # an hour of anything that is done with is hundreds of megabytes
-    used, costs = converted.used, converted.costs
-    save(converted.audio, plan.intermediates[CONVERTED])
-    stems = [Stem(_with_effects(converted.audio, request.effects, plan, studio), request.mix.main_gain)]
-    del converted
-    if music:
-        shifted = _shifted(music, request.singing.pitch.n_semitones, plan, studio)
-        stems.append(Stem(shifted, request.mix.inst_gain))
-    with studio.stage("mix and save"):
-        path = save(mix(stems, request.mix.output_sr), plan.target)
-    return CoverResult(path, plan.intermediates, used, costs)
+    plan = plan_cover(request, on_progress)
+    with opened(request.cover) as cache:
+        desk = Desk(plan.title, cache, Studio(open_converter, on_progress))
+        return _cover(plan, desk)
 
 
-def plan_cover(request: CoverRequest) -> Plan:
+def plan_cover(request: CoverRequest, on_progress: OnProgress = silent) -> Plan:
     """The request with its names looked up, or the first error that can be known without reading audio."""
     voice = find_voice(request.voice)
-    vocals = _vocals_of(request)
-    instrumentals = local_file(request.instrumentals) if request.instrumentals else None
+    backup_voice = _backup_voice(request, voice)
     require_file(request.singing.pitch.f0_file)
-    song = _song_of(request.source) if request.source else vocals.stem
-    plan = Plan(voice, vocals, instrumentals, _target(request, song, voice), _intermediates(request, song, voice))
-    require_apart([plan.target, *plan.intermediates.values()], [path for path in (vocals, instrumentals) if path])
-    _say_what_has_no_effect(request)
+    title, given = _given(request, on_progress)
+    plan = Plan(request, title, voice, backup_voice, given, _target(request, title, voice))
+    require_apart([plan.target], given.values())
+    for folder in (paths.output_dir(), paths.intermediate_dir(), paths.cache_dir()):
+        require_writable(folder)
     return plan
 
 
-def _vocals_of(request: CoverRequest) -> Path:
-    chosen = request.vocals or request.source
-    if not chosen:
+def _backup_voice(request: CoverRequest, voice: VoiceFiles) -> VoiceFiles | None:
+    if request.cover.backup_model:
+        return find_voice(request.cover.backup_model)
+    return voice if request.cover.convert_backup else None
+
+
+def _given(request: CoverRequest, on_progress: OnProgress) -> tuple[str, dict[StemName, Path]]:
+    """The song's title, and the stems that are there already."""
+    ready = {StemName.INSTRUMENTALS: request.instrumentals, StemName.BACKUP_VOCALS: request.backup_vocals}
+    stems = {name: local_file(path) for name, path in ready.items() if path}
+    if request.vocals:
+        path = local_file(request.vocals)
+        return _title(request.source) if request.source else path.stem, {StemName.VOCALS: path, **stems}
+    if not request.source:
         raise OptionError("nothing to sing; give a source, or vocals and instrumentals")
-    return local_file(chosen)
+    title, path = providers.find_song(request.source, request.cookiefile, on_progress)
+    return title, {StemName.SONG: path, **stems}
 
 
-def _song_of(source: str) -> str:
+def _title(source: str) -> str:
     """A file's name without suffix; a bare title as it is, dots included."""
     path = Path(source)
     return path.stem if path.is_file() or path.suffix.lower().lstrip(".") in AUDIO_FORMATS else path.name
 
 
-def _target(request: CoverRequest, song: str, voice: VoiceFiles) -> Path:
+def _target(request: CoverRequest, title: str, voice: VoiceFiles) -> Path:
     suffix = f".{request.mix.output_format}"
     named = request.mix.output_name
-    name = cover_name(song, voice.name) if named is None else safe_name(named.removesuffix(suffix))
+    name = cover_name(title, voice.name) if named is None else safe_name(named.removesuffix(suffix))
     return paths.output_dir() / f"{name}{suffix}"
 
 
-def _intermediates(request: CoverRequest, song: str, voice: VoiceFiles) -> dict[str, Path]:
-    """Where each step's result goes; names differ between voices and shifts, so that one keeps the other's."""
-    folder = paths.intermediate_dir() / safe_name(song)
-    files = {name: folder / f"{cover_name(name, voice.name)}.wav" for name in (CONVERTED, EFFECTED)}
-    semitones = request.singing.pitch.n_semitones
-    if request.instrumentals and semitones:
-        files[SHIFTED] = folder / f"{SHIFTED} ({semitones:+d}).wav"
-    return files
+def _cover(plan: Plan, desk: Desk) -> CoverResult:
+    stems, seconds = _read(plan, desk)
+    steps = _steps(plan)
+    note = _note(plan, desk, stems, steps)
+    if (result := _finished(desk, note)) is not None:
+        return result
+    _say_what_has_no_effect(plan, steps)
+    desk.ahead_bytes = _expected_bytes(plan, steps, seconds)
+    require_writable(plan.target.parent, int(VOICE_BYTES_PER_S * seconds))
+    path = song.mix_down(desk, _sung(plan, desk, _taken_apart(plan, desk, stems, steps)), plan.request.mix, plan.target)
+    desk.cache.renew(replace(note, work=lambda _: _facts(desk, path)))
+    return CoverResult(path, desk.files, desk.used, desk.costs, tuple(desk.runs))
 
 
-def _read(plan: Plan, studio: Studio) -> tuple[Audio, Audio | None]:
-    """Vocals and instrumentals, once it is sure that there is room for what is made of them."""
-    with studio.stage("read"):
-        vocals = load(plan.vocals, mono_rate=SAMPLE_RATE_HZ)
-        check_convertible(vocals, str(plan.vocals))
-        music = load(plan.instrumentals) if plan.instrumentals else None
-    needed_bytes = int(vocals.duration_s * LEAST_BYTES_PER_SECOND)
-    for folder in {path.parent for path in (plan.target, *plan.intermediates.values())}:
-        require_writable(folder, needed_bytes)
-    return vocals, music
+def _read(plan: Plan, desk: Desk) -> tuple[dict[StemName, Track], float]:
+    """The files that are given, and how long the longest of them lasts in seconds."""
+    found = {name: song.read(desk, path, PARTS.get(name, song.VOCALS)) for name, path in plan.given.items()}
+    return {name: track for name, (track, _) in found.items()}, max(facts["duration_s"] for _, facts in found.values())
 
 
-def _with_effects(vocals: Audio, options: EffectOptions, plan: Plan, studio: Studio) -> Audio:
-    with studio.stage("effects"):
-        effected = postprocess(vocals, options)
-        save(effected, plan.intermediates[EFFECTED])
-    return effected
+def _steps(plan: Plan) -> Sequence[SeparationStep]:
+    """How the song is taken apart; what is given need not be taken out of it."""
+    if StemName.SONG not in plan.given:
+        return ()
+    return providers.separation_steps(plan.request.separation, "auto")
 
 
-def _shifted(music: Audio, semitones: int, plan: Plan, studio: Studio) -> Audio:
-    """The instrumentals in the cover's key: shifted by semitones, never by octaves."""
-    if not semitones:
-        return music
-    with studio.stage("shift instrumentals"):
-        shifted = pitch_shift(music, semitones)
-        save(shifted, plan.intermediates[SHIFTED])
-    return shifted
+def _note(plan: Plan, desk: Desk, stems: Mapping[StemName, Track], steps: Sequence[SeparationStep]) -> Task:
+    """By which a finished cover is recognised, even when nothing that lies between is kept any longer."""
+    request = plan.request
+    recipe = {
+        "given": {name: track.sha256 for name, track in stems.items()},
+        "steps": [(step.takes, step.separator.fingerprint()) for step in steps],
+        "vocals": song.sung_with(desk, plan.voice, request.singing),
+        "backup": plan.backup_voice and song.sung_with(desk, plan.backup_voice, plan.backup_singing),
+        "effects": request.effects,
+        "mix": request.mix,
+        "target": plan.target.absolute(),
+    }
+    return Task(FINISHED, plan.title, recipe, {}, lambda _: {}, plan.target.name)
 
 
-def _say_what_has_no_effect(request: CoverRequest) -> None:
-    if request.mix.backup_gain:
-        logger.warning("backup_gain has no effect: this cover has no backup vocals")
-    if request.mix.inst_gain and not request.instrumentals:
+def _facts(desk: Desk, path: Path) -> dict[str, Any]:
+    files = {label: str(file) for label, file in desk.files.items()}
+    return {"sha256": sha256_of(path), "path": str(path), "files": files, "used": desk.used}
+
+
+def _finished(desk: Desk, note: Task) -> CoverResult | None:
+    """The cover as it was made before, if it still is what was made."""
+    kept = desk.cache.find(note)
+    if kept is None:
+        return None
+    path = Path(kept.facts["path"])
+    if not path.is_file() or sha256_of(path) != kept.facts["sha256"]:
+        return None
+    desk.studio.on_progress(Progress(FINISHED, 1, 1, CACHED))
+    files = {label: Path(name) for label, name in kept.facts["files"].items() if Path(name).is_file()}
+    return CoverResult(path, files, kept.facts["used"], (), (*desk.runs, StageRun(FINISHED, 0.0, cached=True)))
+
+
+def _expected_bytes(plan: Plan, steps: Sequence[SeparationStep], seconds: float) -> dict[str, float]:
+    """About what each stage is going to write."""
+    sung = ["convert vocals", "effects", *(["convert backup vocals"] if plan.backup_voice else [])]
+    expected = dict.fromkeys(sung, VOICE_BYTES_PER_S * seconds)
+    for step in steps:
+        expected[song.separation_stage(step)] = len(step.separator.gives) * STEM_BYTES_PER_S * seconds
+    if plan.request.singing.pitch.n_semitones and plan.given.keys() | _stems_of(steps) & PARTS.keys():
+        expected["shift instrumentals"] = STEM_BYTES_PER_S * seconds
+    return expected
+
+
+def _stems_of(steps: Sequence[SeparationStep]) -> set[StemName]:
+    return {name for step in steps for name in step.separator.gives}
+
+
+def _taken_apart(
+    plan: Plan, desk: Desk, given: Mapping[StemName, Track], steps: Sequence[SeparationStep]
+) -> dict[StemName, Track]:
+    """Every stem that there is; one that was given goes before one that was taken out of the song."""
+    stems = dict(given)
+    for step in steps:
+        task = song.separation_task(desk, step, stems[step.takes])
+        if not desk.cache.holds(task):
+            _check_voices(plan, desk)
+        stems = {**song.separate(desk, step, stems[step.takes]), **stems}
+    return stems
+
+
+def _check_voices(plan: Plan, desk: Desk) -> None:
+    """A voice that cannot be used is found before the song is taken apart, which takes long."""
+    if plan.backup_voice:
+        desk.studio.check(plan.backup_voice, plan.backup_singing)
+    desk.studio.check(plan.voice, plan.request.singing)
+
+
+def _sung(plan: Plan, desk: Desk, stems: Mapping[StemName, Track]) -> list[tuple[Track, float]]:
+    """The tracks of the cover and their gains in dB."""
+    request, semitones = plan.request, plan.request.singing.pitch.n_semitones
+    main = next(stems[name] for name in SUNG_FIRST if name in stems)
+    converted = song.convert(desk, main, plan.voice, request.singing)
+    tracks = [(song.add_effects(desk, converted, request.effects, plan.voice), request.mix.main_gain)]
+    if StemName.INSTRUMENTALS in stems:
+        music = song.shift(desk, stems[StemName.INSTRUMENTALS], semitones, song.INSTRUMENTALS)
+        tracks.append((music, request.mix.inst_gain))
+    if StemName.BACKUP_VOCALS in stems:
+        tracks.append((_backup(plan, desk, stems[StemName.BACKUP_VOCALS]), request.mix.backup_gain))
+    return tracks
+
+
+def _backup(plan: Plan, desk: Desk, track: Track) -> Track:
+    """The backup vocals in the cover's key, sung by their own voice if they have one."""
+    if plan.backup_voice is None:
+        return song.shift(desk, track, plan.request.singing.pitch.n_semitones, song.BACKUP)
+    if song.hears_nothing(desk, track):
+        logger.warning("The backup vocals are silent, so nobody sings them")
+        return track
+    return song.convert(desk, track, plan.backup_voice, plan.backup_singing, song.BACKUP)
+
+
+def _say_what_has_no_effect(plan: Plan, steps: Sequence[SeparationStep]) -> None:
+    request, stems = plan.request, plan.given.keys() | _stems_of(steps)
+    if StemName.BACKUP_VOCALS not in stems:
+        for name, value in (("backup_gain", request.mix.backup_gain), ("backup_model", plan.backup_voice)):
+            if value:
+                logger.warning("%s has no effect: this cover has no backup vocals", name)
+    if request.mix.inst_gain and StemName.INSTRUMENTALS not in stems:
         logger.warning("inst_gain has no effect: this cover has no instrumentals")

@@ -4,7 +4,7 @@
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,14 @@ class Converted:
     audio: Audio
     used: dict[str, str]
     costs: tuple[StageCost, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a conversion depends on besides audio, voice and options: settings in force, and files of weights."""
+
+    settings: dict[str, Any]
+    weights: tuple[Path, ...]
 
 
 class VoiceConverter:
@@ -137,10 +145,7 @@ class VoiceConverter:
 
         Whatever can fail for want of a file does so before the first sample is computed.
         """
-        self._require_voice()
-        self.net_g.check_speaker(options.voice.sid)
-        if self.index_path and options.voice.index_rate > 0:
-            self.vc.open_index(self.index_path, self.net_g.feature_channels)
+        self.check(options)
         self._compare_encoders(options.embedder.embedder_model)
         self.load_hubert(options.embedder.embedder_model, options.embedder.custom_embedder_model)
         methods = self._pitch_methods(options.pitch)
@@ -152,6 +157,26 @@ class VoiceConverter:
             converted = effects.reduce_noise(converted, options.voice.clean_strength)
         self._report_costs()
         return Converted(converted, self._used(options, methods), tuple(self.vc.profiler.costs()))
+
+    def check(self, options: ConversionOptions) -> None:
+        """Raises what `convert` would raise of the current voice: a speaker or an index that does not fit."""
+        self._require_voice()
+        self.net_g.check_speaker(options.voice.sid)
+        if self.index_path and options.voice.index_rate > 0:
+            self.vc.open_index(self.index_path, self.net_g.feature_channels)
+
+    def ingredients(self, checkpoint: Path | str, options: ConversionOptions) -> Ingredients:
+        """What a conversion with this voice and these options would be made with; missing weights are fetched."""
+        methods = self._named_methods(options.pitch)
+        if any(map(pitches.needs_download, methods)):
+            self.load_voice(checkpoint)  # one without pitch needs no estimator
+            methods = self._pitch_methods(options.pitch)
+        encoder = self._encoder_folder(options.embedder)
+        files = [encoder / name for name in (weights.CONFIG_FILE, *weights.WEIGHTS_FILES) if (encoder / name).is_file()]
+        settings = {"device": self.device.kind, "spans": asdict(self.config), "pitch": methods}
+        unheard = {"device", "enable_profiling"}
+        settings |= {name: value for name, value in asdict(self.optimization).items() if name not in unheard}
+        return Ingredients(settings, (*files, *map(pitches.require, methods)))
 
     def convert_audio(
         self,
@@ -253,15 +278,18 @@ class VoiceConverter:
 
     def _pitch_methods(self, pitch: PitchOptions) -> tuple[str, ...]:
         """The estimators to run, 'auto' resolved and weights fetched; none for a voice without pitch."""
-        if not self.use_f0 or pitch.f0_file:
-            return ()
-        kind = self.device.kind
-        auto = "rmvpe" if self.optimization.strict_parity else pitches.choose_auto(kind)
-        methods = tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
+        methods = self._named_methods(pitch) if self.use_f0 else ()
         for name in methods:  # those that cannot be downloaded say themselves how to get them
             if pitches.needs_download(name) and name in weights.CATALOGUE:
                 weights.ensure(name, self.on_progress)
         return methods
+
+    def _named_methods(self, pitch: PitchOptions) -> tuple[str, ...]:
+        """The estimators that were asked for, 'auto' resolved; none where the melody comes from a file."""
+        if pitch.f0_file:
+            return ()
+        auto = "rmvpe" if self.optimization.strict_parity else pitches.choose_auto(self.device.kind)
+        return tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
 
     def _encoder_folder(self, options: EmbedderOptions) -> Path:
         if options.embedder_model != "custom":
