@@ -3,6 +3,7 @@
 1: something went wrong and the line says what to do · 2: the command line itself · 130: interrupted
 """
 
+import json
 import traceback
 
 import click
@@ -13,13 +14,23 @@ INTERRUPTED = 130
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 
-def tell(error: BaseException, debug: bool) -> int:
-    """Says on stderr what happened, with the traceback if it is wanted; returns the exit status."""
+def tell(error: BaseException, debug: bool, *, as_json: bool = False) -> int:
+    """Says on stderr what happened, with the traceback if it is wanted; returns the exit status.
+
+    With as_json, stdout gets a record of it too, for scripts.
+    """
     if debug:
         click.echo("".join(traceback.format_exception(error)), err=True)
     message, status = explain(error)
+    if as_json:
+        click.echo(json.dumps({"error": record(error), "status": status}, indent=1))
     click.echo(" ".join(message.splitlines()), err=True)
     return status
+
+
+def record(error: BaseException) -> dict[str, str]:
+    """The kind of the error and its line."""
+    return {"type": type(error).__name__, "message": " ".join(explain(error)[0].removeprefix("Error: ").splitlines())}
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ultimate_rvc.cli.folders import make_all
 from ultimate_rvc.cli.knobs import Titled, TitledGroup, knobs, record_of
-from ultimate_rvc.cli.session import run, session_options, was_given
+from ultimate_rvc.cli.session import json_option, run, session_options, was_given
 from ultimate_rvc.options import (
     ConversionOptions,
     CoverOptions,
@@ -18,6 +19,10 @@ from ultimate_rvc.options import (
     PitchOptions,
     VoiceOptions,
 )
+from ultimate_rvc.progress import OnProgress
+
+if TYPE_CHECKING:
+    from ultimate_rvc.covers.conversion import OpenConverter
 
 SINGING = (PitchOptions, EmbedderOptions, VoiceOptions)
 FILE = click.Path(path_type=Path)
@@ -40,6 +45,8 @@ def cover_options(command: T) -> T:
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="A file of cookies for songs from the web.",
         ),
+        click.option("--plot", type=FILE, help="Draw source and cover, waves and melodies (needs matplotlib)."),
+        json_option,
         session_options,
         knobs(*SINGING, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
     )
@@ -49,20 +56,19 @@ def cover_options(command: T) -> T:
 
 
 @generate.group("song-cover", cls=TitledGroup, invoke_without_command=True, no_args_is_help=True)
-@click.option("--source", help="The song: an audio file, taken as vocals unless --vocals is given.")
+@click.option("--source", help="The song, or a folder of songs; taken as vocals unless --vocals is given.")
 @click.option("--model", "--model-name", "model_name", help="The voice: its name, or the path of its folder or file.")
 @cover_options
 @click.pass_context
-def song_cover(ctx: click.Context, source: str | None, model_name: str | None, **values: Any) -> None:
-    """Sing a song with another voice."""
+def song_cover(ctx: click.Context, source: str | None, model_name: str | None, **values: Any) -> int | None:
+    """Sing a song, or every song of a folder, with another voice."""
     if ctx.invoked_subcommand:
-        _require_no_options(ctx)
-    elif model_name is None:
+        return _require_no_options(ctx)
+    if model_name is None:
         raise click.UsageError("Missing option '--model'.", ctx)
-    elif source is None and values["vocals"] is None:
+    if source is None and values["vocals"] is None:
         raise click.UsageError("Missing option '--source' (or '--vocals' and '--instrumentals').", ctx)
-    else:
-        _make_cover(ctx, source, model_name, values)
+    return _make_cover(ctx, source, model_name, values)
 
 
 @song_cover.command("run-pipeline", cls=Titled, no_args_is_help=True)
@@ -70,9 +76,9 @@ def song_cover(ctx: click.Context, source: str | None, model_name: str | None, *
 @click.argument("model_name")
 @cover_options
 @click.pass_context
-def run_pipeline(ctx: click.Context, source: str, model_name: str, **values: Any) -> None:
-    """Sing SOURCE with the voice MODEL_NAME."""
-    _make_cover(ctx, source, model_name, values)
+def run_pipeline(ctx: click.Context, source: str, model_name: str, **values: Any) -> int | None:
+    """Sing SOURCE, a song or a folder of songs, with the voice MODEL_NAME."""
+    return _make_cover(ctx, source, model_name, values)
 
 
 @generate.command("convert-voice", cls=Titled, no_args_is_help=True)
@@ -90,8 +96,10 @@ def convert_voice(ctx: click.Context, voice_track: str, directory: Path, model_n
     run(ctx, lambda open_converter, on_progress: convert_track(request, open_converter, on_progress), "Converted voice")
 
 
-def _make_cover(ctx: click.Context, source: str | None, model_name: str, values: Mapping[str, Any]) -> None:
+def _make_cover(ctx: click.Context, source: str | None, model_name: str, values: Mapping[str, Any]) -> int | None:
+    from ultimate_rvc.covers import picture
     from ultimate_rvc.covers.cover import CoverRequest, make_cover
+    from ultimate_rvc.covers.providers import is_folder_of_songs
 
     request = CoverRequest(
         voice=model_name,
@@ -105,7 +113,17 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
         mix=record_of(MixOptions, values),
         cover=record_of(CoverOptions, values),
     )
-    run(ctx, lambda open_converter, on_progress: make_cover(request, open_converter, on_progress), "Song cover")
+    plot = values["plot"]
+    if is_folder_of_songs(source):
+        return make_all(ctx, request, plot)
+    if plot:
+        picture.check(plot)
+
+    def work(open_converter: "OpenConverter", on_progress: OnProgress) -> Any:
+        result = make_cover(request, open_converter, on_progress)
+        return picture.of_cover(result, plot, on_progress) if plot else result
+
+    return run(ctx, work, "Song cover")
 
 
 def _singing(values: Mapping[str, Any]) -> ConversionOptions:

@@ -31,9 +31,34 @@ class Stderr(logging.Handler):
         click.echo(self.format(record), err=True)
 
 
+class Warned(logging.Handler):
+    """Collects warnings, each once, so that they can be told again at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().split())
+        if text not in self.said:
+            self.said.append(text)
+
+
 @contextmanager
-def attached() -> Iterator[None]:
-    """Logging while a command runs; afterwards everything is as it was."""
+def attached() -> Iterator[list[str]]:
+    """Logging while a command runs, and the list of what it warned of; afterwards everything is as it was."""
+    warned = Warned()
+    logging.getLogger(OURS).addHandler(warned)
+    try:
+        with _written():
+            yield warned.said
+    finally:
+        logging.getLogger(OURS).removeHandler(warned)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Records go to the console and the log file."""
     console, file = _level("URVC_CONSOLE_LOG_LEVEL", CONSOLE_LEVEL), _level("URVC_FILE_LOG_LEVEL", FILE_LEVEL)
     if parse_bool(os.environ.get("URVC_NO_LOGGING") or "no", "URVC_NO_LOGGING"):
         yield

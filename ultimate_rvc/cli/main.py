@@ -8,6 +8,7 @@ import click
 from ultimate_rvc import __version__
 from ultimate_rvc.cli import failures
 from ultimate_rvc.cli.benchmark import benchmark
+from ultimate_rvc.cli.cache import cache
 from ultimate_rvc.cli.generate import generate
 from ultimate_rvc.cli.models import models
 from ultimate_rvc.cli.session import Session, debug_option
@@ -24,6 +25,7 @@ def root() -> None:
 
 
 root.add_command(benchmark)
+root.add_command(cache)
 root.add_command(generate)
 root.add_command(models)
 
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (Exception, KeyboardInterrupt) as error:
-        return failures.tell(error, session.debug)
+        return failures.tell(error, session.debug, as_json=session.json)
     return status if isinstance(status, int) else 0
 
 

@@ -1,12 +1,12 @@
 """What people see of a command: stages while it runs, what was used and written when it is done.
 
-Everything for people goes to stderr. Stdout gets the path of the result, for scripts.
+Everything for people goes to stderr. Stdout is for scripts: the path of the result, or a record of it as JSON.
 """
 
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,8 @@ class Report:
     used: dict[str, str]
     costs: Sequence[Any]
     seconds: float
+    stages: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
 
 
 class Screen(Protocol):
@@ -42,19 +44,37 @@ class Screen(Protocol):
     def on_progress(self, progress: Progress) -> None:
         """A stage is at `done` of `total`."""
 
+    def begin(self, title: str) -> None:
+        """One of several pieces of work begins; its stages may be called as those of the one before."""
+
     def report(self, report: Report) -> None:
         """The command has done what it was asked to."""
 
 
-def open_screen(quiet: bool) -> Screen:
+HandOver = Callable[[Path], None]
+
+
+def hand_over(path: Path) -> None:
+    """The result's path on stdout, byte for byte as the file system has it."""
+    click.echo(os.fsencode(path))
+
+
+def keep_back(_: Path) -> None:
+    """Stdout gets something else."""
+
+
+def open_screen(quiet: bool, hand_over: HandOver = hand_over) -> Screen:
     """Bars on a terminal, lines in a pipe, nothing but the path when it has to be quiet."""
     if quiet:
-        return Quiet()
-    return Bars() if sys.stderr.isatty() else Lines()
+        return Quiet(hand_over)
+    return Bars(hand_over) if sys.stderr.isatty() else Lines(hand_over)
 
 
 class Quiet:
     """Shows nothing, and hands over the path of the result."""
+
+    def __init__(self, hand_over: HandOver = hand_over) -> None:
+        self.hand_over = hand_over
 
     def __enter__(self) -> "Quiet":
         return self
@@ -65,20 +85,28 @@ class Quiet:
     def on_progress(self, progress: Progress) -> None:
         pass
 
+    def begin(self, title: str) -> None:
+        pass
+
     def report(self, report: Report) -> None:
-        hand_over(report.path)
+        self.hand_over(report.path)
 
 
 class Lines(Quiet):
     """A line when a stage starts, and one now and then while it lasts."""
 
-    def __init__(self) -> None:
+    def __init__(self, hand_over: HandOver = hand_over) -> None:
+        super().__init__(hand_over)
         self._mentioned: dict[str, float] = {}
+
+    def begin(self, title: str) -> None:
+        self._mentioned.clear()
+        click.echo(title, err=True)
 
     def on_progress(self, progress: Progress) -> None:
         now, last = time.monotonic(), self._mentioned.get(progress.stage)
         if last is None:
-            click.echo(f"{progress.stage} …", err=True)
+            click.echo(f"{progress.stage}: {progress.note}" if progress.note else f"{progress.stage} …", err=True)
         elif now - last > MENTION_EVERY_S and progress.total:
             click.echo(f"{progress.stage}: {progress.done / progress.total:.0%}", err=True)
         else:
@@ -86,22 +114,24 @@ class Lines(Quiet):
         self._mentioned[progress.stage] = now
 
     def report(self, report: Report) -> None:
-        for line in [*_described(report), *_costs(report), f"elapsed: {duration(report.seconds)}", *_files(report)]:
+        for line in [*_lines(report), *_files(report), *_warnings(report)]:
             click.echo(line, err=True)
-        hand_over(report.path)
+        self.hand_over(report.path)
 
 
 class Bars(Quiet):
     """A bar per stage with the time that is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, hand_over: HandOver = hand_over) -> None:
+        super().__init__(hand_over)
         from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Live
 
         self._console = Console(stderr=True)
         name = TextColumn("{task.description}", markup=False)
-        columns = (name, BarColumn(), TaskProgressColumn(), TimeRemainingColumn(elapsed_when_finished=True))
+        left, note = TimeRemainingColumn(elapsed_when_finished=True), TextColumn("{task.fields[note]}", markup=False)
+        columns = (name, BarColumn(), TaskProgressColumn(), left, note)
         # Stdout is left alone: it is for the path of the result.
         self._live = Live(*columns, console=self._console, redirect_stdout=False)
         self._tasks: dict[str, Any] = {}
@@ -114,26 +144,34 @@ class Bars(Quiet):
         self._live.stop()
 
     def on_progress(self, progress: Progress) -> None:
-        if progress.stage not in self._tasks:
-            self._tasks[progress.stage] = self._live.add_task(progress.stage, total=progress.total)
-        self._live.update(self._tasks[progress.stage], completed=progress.done, total=progress.total)
+        task = self._tasks.get(progress.stage)
+        if task is None or self._again(task, progress):
+            self._tasks[progress.stage] = task = self._live.add_task(progress.stage, total=progress.total, note="")
+        self._live.update(task, completed=progress.done, total=progress.total, note=progress.note)
+
+    def _again(self, task: Any, progress: Progress) -> bool:
+        """Whether a stage that has ended begins once more: another voice, another song."""
+        return progress.done == 0 and any(one.id == task and one.finished for one in self._live.tasks)
+
+    def begin(self, title: str) -> None:
+        self._tasks.clear()
+        for task in self._live.task_ids:
+            self._live.remove_task(task)
+        self._live.console.print(title, markup=False, highlight=False)
 
     def report(self, report: Report) -> None:
         from rich.panel import Panel
         from rich.text import Text
 
-        for line in [*_described(report), *_costs(report), f"elapsed: {duration(report.seconds)}"]:
+        for line in _lines(report):
             self._console.print(Text(line))
         self._console.print(Panel(Text(_shown(report.path), overflow="fold"), title=report.title, style="green"))
         if report.intermediates:
             self._console.print(_table(report.intermediates))
+        for line in _warnings(report):
+            self._console.print(Text(line), style="yellow")
         if not sys.stdout.isatty():
-            hand_over(report.path)
-
-
-def hand_over(path: Path) -> None:
-    """The result's path on stdout, byte for byte as the file system has it."""
-    click.echo(os.fsencode(path))
+            self.hand_over(report.path)
 
 
 def duration(seconds: float) -> str:
@@ -142,6 +180,24 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _lines(report: Report) -> list[str]:
+    return [*_described(report), *_costs(report), *_repeated(report), f"elapsed: {duration(report.seconds)}"]
+
+
+def _repeated(report: Report) -> list[str]:
+    """Which stages were taken from the cache, and how long the others took."""
+    cached = [run.stage for run in report.stages if run.cached]
+    made = [f"{run.stage} {duration(run.seconds)}" for run in report.stages if not run.cached]
+    return [f"{name}: {', '.join(stages)}" for name, stages in (("cached", cached), ("made", made)) if stages]
+
+
+def _warnings(report: Report) -> list[str]:
+    """What was said while it ran, once more where it is seen."""
+    several = "s" if len(report.warnings) > 1 else ""
+    lines = [f"  {warning}" for warning in report.warnings]
+    return [f"{len(report.warnings)} warning{several}:", *lines] if report.warnings else []
 
 
 def _described(report: Report) -> list[str]:

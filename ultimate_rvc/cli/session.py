@@ -1,7 +1,8 @@
 """What all commands share: --quiet, --debug and --config, and how a command is run."""
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ultimate_rvc.cli import logs
-from ultimate_rvc.cli.screen import Report, open_screen
+from ultimate_rvc.cli.screen import Report, Screen, hand_over, keep_back, open_screen
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.progress import OnProgress
 
@@ -25,6 +26,7 @@ class Session:
 
     debug: bool = False
     quiet: bool = False
+    json: bool = False
     preset: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +51,9 @@ debug_option = click.option(
 quiet_option = click.option(
     "--quiet", "-q", is_flag=True, expose_value=False, callback=_note, help="Show nothing but the result's path."
 )
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_note, help="Print a record of the result, or of the error."
+)
 config_option = click.option(
     "--config",
     metavar="NAME",
@@ -68,14 +73,39 @@ def session_options(command: T) -> T:
 
 def run(ctx: click.Context, work: Callable[["OpenConverter", OnProgress], Any], title: str) -> None:
     """Does the work with logging and a screen, and reports what it made."""
-    session = ctx.ensure_object(Session)
     started = time.perf_counter()
-    with logs.attached():
-        with open_screen(session.quiet) as screen:
+    with logs.attached() as warned:
+        with screen_for(ctx) as screen:
             result = work(converter_for(ctx), screen.on_progress)
-        intermediates = getattr(result, "intermediates", {})
-        seconds = time.perf_counter() - started
-        screen.report(Report(title, result.path, intermediates, result.used, result.costs, seconds))
+        report = report_of(title, result, time.perf_counter() - started, warned)
+        screen.report(report)
+        if ctx.ensure_object(Session).json:
+            click.echo(json.dumps(record(report), indent=1))
+
+
+def screen_for(ctx: click.Context) -> Screen:
+    """The screen that the command's switches ask for."""
+    session = ctx.ensure_object(Session)
+    return open_screen(session.quiet, keep_back if session.json else hand_over)
+
+
+def report_of(title: str, result: Any, seconds: float, warnings: Sequence[str]) -> Report:
+    """What is told of a result; tracks have less to tell than covers."""
+    files, stages = getattr(result, "intermediates", {}), getattr(result, "stages", ())
+    return Report(title, result.path, files, result.used, result.costs, seconds, stages, list(warnings))
+
+
+def record(report: Report) -> dict[str, Any]:
+    """The report for scripts."""
+    stages = [{"stage": run.stage, "seconds": round(run.seconds, 3), "cached": run.cached} for run in report.stages]
+    return {
+        "path": str(report.path),
+        "intermediates": {name: str(path) for name, path in report.intermediates.items()},
+        "used": report.used,
+        "stages": stages,
+        "warnings": list(report.warnings),
+        "seconds": round(report.seconds, 3),
+    }
 
 
 def converter_for(ctx: click.Context) -> "OpenConverter":

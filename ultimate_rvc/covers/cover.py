@@ -37,13 +37,17 @@ PARTS = {StemName.INSTRUMENTALS: song.INSTRUMENTALS, StemName.BACKUP_VOCALS: son
 
 @dataclass(frozen=True)
 class CoverRequest:
-    """What to sing and how. With `vocals`, which is sung as it is, `source` only names the song."""
+    """What to sing and how. With `vocals`, which is sung as it is, `source` only names the song.
+
+    A `title` goes before the source's own name.
+    """
 
     voice: str
     source: str | None = None
     vocals: Path | None = None
     instrumentals: Path | None = None
     backup_vocals: Path | None = None
+    title: str | None = None
     cookiefile: Path | None = None
     separation: Any = None
     singing: ConversionOptions = field(default_factory=ConversionOptions)
@@ -64,6 +68,12 @@ class CoverResult:
     used: dict[str, str]
     costs: tuple[Any, ...] = ()
     stages: tuple[StageRun, ...] = ()
+    source: Path | None = None
+
+    @property
+    def sung(self) -> Path | None:
+        """The track that was converted, where it can be found."""
+        return next((self.intermediates[name] for name in SUNG_FIRST if name in self.intermediates), self.source)
 
 
 @dataclass(frozen=True)
@@ -98,10 +108,10 @@ def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress
 
 def plan_cover(request: CoverRequest, on_progress: OnProgress = silent) -> Plan:
     """The request with its names looked up, or the first error that can be known without reading audio."""
-    voice = find_voice(request.voice)
-    backup_voice = _backup_voice(request, voice)
+    voice, backup_voice = check_voices(request)
     require_file(request.singing.pitch.f0_file)
-    title, given = _given(request, on_progress)
+    own_title, given = _given(request, on_progress)
+    title = request.title or own_title
     plan = Plan(request, title, voice, backup_voice, given, _target(request, title, voice))
     require_apart([plan.target], given.values())
     for folder in (paths.output_dir(), paths.intermediate_dir(), paths.cache_dir()):
@@ -109,10 +119,12 @@ def plan_cover(request: CoverRequest, on_progress: OnProgress = silent) -> Plan:
     return plan
 
 
-def _backup_voice(request: CoverRequest, voice: VoiceFiles) -> VoiceFiles | None:
+def check_voices(request: CoverRequest) -> tuple[VoiceFiles, VoiceFiles | None]:
+    """The voices of the main and the backup vocals. Raises VoiceNotFound or OptionError."""
+    voice = find_voice(request.voice)
     if request.cover.backup_model:
-        return find_voice(request.cover.backup_model)
-    return voice if request.cover.convert_backup else None
+        return voice, find_voice(request.cover.backup_model)
+    return voice, voice if request.cover.convert_backup else None
 
 
 def _given(request: CoverRequest, on_progress: OnProgress) -> tuple[str, dict[StemName, Path]]:
@@ -145,14 +157,19 @@ def _cover(plan: Plan, desk: Desk) -> CoverResult:
     stems, seconds = _read(plan, desk)
     steps = _steps(plan)
     note = _note(plan, desk, stems, steps)
-    if (result := _finished(desk, note)) is not None:
+    if (result := _finished(plan, desk, note)) is not None:
         return result
     _say_what_has_no_effect(plan, steps)
     desk.ahead_bytes = _expected_bytes(plan, steps, seconds)
     require_writable(plan.target.parent, int(VOICE_BYTES_PER_S * seconds))
     path = song.mix_down(desk, _sung(plan, desk, _taken_apart(plan, desk, stems, steps)), plan.request.mix, plan.target)
     desk.cache.renew(replace(note, work=lambda _: _facts(desk, path)))
-    return CoverResult(path, desk.files, desk.used, desk.costs, tuple(desk.runs))
+    return CoverResult(path, desk.files, desk.used, desk.costs, tuple(desk.runs), _source(plan))
+
+
+def _source(plan: Plan) -> Path:
+    """The file that the whole began with."""
+    return plan.given.get(StemName.SONG) or plan.given[StemName.VOCALS]
 
 
 def _read(plan: Plan, desk: Desk) -> tuple[dict[StemName, Track], float]:
@@ -173,7 +190,7 @@ def _note(plan: Plan, desk: Desk, stems: Mapping[StemName, Track], steps: Sequen
     request = plan.request
     recipe = {
         "given": {name: track.sha256 for name, track in stems.items()},
-        "steps": [(step.takes, step.separator.fingerprint()) for step in steps],
+        "steps": [(step.takes, desk.fingerprint(step.separator)) for step in steps],
         "vocals": song.sung_with(desk, plan.voice, request.singing),
         "backup": plan.backup_voice and song.sung_with(desk, plan.backup_voice, plan.backup_singing),
         "effects": request.effects,
@@ -188,7 +205,7 @@ def _facts(desk: Desk, path: Path) -> dict[str, Any]:
     return {"sha256": sha256_of(path), "path": str(path), "files": files, "used": desk.used}
 
 
-def _finished(desk: Desk, note: Task) -> CoverResult | None:
+def _finished(plan: Plan, desk: Desk, note: Task) -> CoverResult | None:
     """The cover as it was made before, if it still is what was made."""
     kept = desk.cache.find(note)
     if kept is None:
@@ -198,7 +215,8 @@ def _finished(desk: Desk, note: Task) -> CoverResult | None:
         return None
     desk.studio.on_progress(Progress(FINISHED, 1, 1, CACHED))
     files = {label: Path(name) for label, name in kept.facts["files"].items() if Path(name).is_file()}
-    return CoverResult(path, files, kept.facts["used"], (), (*desk.runs, StageRun(FINISHED, 0.0, cached=True)))
+    runs = (*desk.runs, StageRun(FINISHED, 0.0, cached=True))
+    return CoverResult(path, files, kept.facts["used"], (), runs, _source(plan))
 
 
 def _expected_bytes(plan: Plan, steps: Sequence[SeparationStep], seconds: float) -> dict[str, float]:
@@ -224,12 +242,12 @@ def _taken_apart(
     for step in steps:
         task = song.separation_task(desk, step, stems[step.takes])
         if not desk.cache.holds(task):
-            _check_voices(plan, desk)
+            _try_voices(plan, desk)
         stems = {**song.separate(desk, step, stems[step.takes]), **stems}
     return stems
 
 
-def _check_voices(plan: Plan, desk: Desk) -> None:
+def _try_voices(plan: Plan, desk: Desk) -> None:
     """A voice that cannot be used is found before the song is taken apart, which takes long."""
     if plan.backup_voice:
         desk.studio.check(plan.backup_voice, plan.backup_singing)

@@ -17,6 +17,7 @@ from ultimate_rvc.covers.cache.tasks import Result, Task
 from ultimate_rvc.covers.checks import require_writable
 from ultimate_rvc.covers.conversion import Studio
 from ultimate_rvc.covers.names import safe_name
+from ultimate_rvc.covers.stems import Separator
 from ultimate_rvc.progress import Progress
 
 CACHED = "cached"
@@ -46,6 +47,7 @@ class Desk:
     runs: list[StageRun] = field(default_factory=list)
     costs: tuple[Any, ...] = ()
     ahead_bytes: dict[str, float] = field(default_factory=dict)
+    _fingerprints: dict[Separator, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -64,6 +66,12 @@ class Desk:
         if result.cached:
             self.studio.on_progress(Progress(task.stage, 1, 1, CACHED))
         return result
+
+    def fingerprint(self, separator: Separator) -> str:
+        """What the separator's stems depend on besides the audio; asked for once, because it may read its weights."""
+        if separator not in self._fingerprints:
+            self._fingerprints[separator] = separator.fingerprint()
+        return self._fingerprints[separator]
 
     @contextmanager
     def running(self, stage: str) -> Iterator[None]:

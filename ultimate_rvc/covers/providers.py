@@ -14,6 +14,11 @@ def find_song(source: str, cookiefile: Path | None, on_progress: OnProgress) -> 
     return path.stem, path
 
 
+def is_folder_of_songs(source: str | None) -> bool:
+    """Whether the source is many songs rather than one."""
+    return source is not None and Path(source).expanduser().is_dir()
+
+
 def separation_steps(separation: object, device: str) -> Sequence[SeparationStep]:
     """The steps that take a song apart, in order; none for a source that is vocals already."""
     return ()

@@ -25,6 +25,7 @@ from ultimate_rvc.voices import VoiceFiles
 VOCALS, BACKUP, INSTRUMENTALS = "vocals", "backup vocals", "instrumentals"
 SUNG = (VOCALS, BACKUP)
 RESULT = "result"
+CONVERTED = "Converted"
 ONE_FILE = {RESULT: f"{RESULT}.wav"}
 
 
@@ -68,7 +69,7 @@ def separation_task(desk: Desk, step: SeparationStep, track: Track) -> Task:
             write_exactly(stems.pop(name), folder / f"{name}.wav")
         return {"used": {f"{step.takes.lower()} taken apart by": separator.name}}
 
-    recipe = {"audio": track.sha256, "separator": separator.fingerprint()}
+    recipe = {"audio": track.sha256, "separator": desk.fingerprint(separator)}
     gives = {str(name): f"{name}.wav" for name in separator.gives}
     return Task(separation_stage(step), desk.song, recipe, gives, work, separator.name)
 
@@ -105,7 +106,7 @@ def convert(desk: Desk, track: Track, voice: VoiceFiles, singing: ConversionOpti
         return _written(converted.audio, folder) | {"used": converted.used if part == VOCALS else {part: voice.name}}
 
     recipe = {"audio": track.sha256, **sung_with(desk, voice, singing)}
-    label = f"Converted {part}"
+    label = f"{CONVERTED} {part}"
     task = Task(f"convert {part}", desk.song, recipe, ONE_FILE, work, cover_name(label, voice.name))
     return _one(desk, task, label)
 
