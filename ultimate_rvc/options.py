@@ -131,6 +131,10 @@ class VoiceOptions(Checked):
     split: bool = knob(
         False, "Convert the track in pieces between its silences.", flags=("--split-vocals", "--split-voice")
     )
+    convert_silence: bool = knob(False, "Sing the gaps between phrases too, with whatever noise is in them.")
+    silence_db: float = knob(
+        -40.0, "What counts as a gap: 0.3 s that are so many dB below the loud parts of the track.", low=-80, high=-20
+    )
     clean: bool = knob(False, "Reduce the noise of the converted voice.", flags=("--clean-vocals", "--clean-voice"))
     clean_strength: float = knob(0.7, "How strongly noise is reduced, from 0 to 1.", low=0, high=1)
     sid: int = knob(0, "The speaker, for voices that hold several.", low=0)

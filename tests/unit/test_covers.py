@@ -18,7 +18,7 @@ from ultimate_rvc.covers.cover import CoverRequest, make_cover
 from ultimate_rvc.covers.names import LONGEST_NAME_BYTES, cover_name, safe_name
 from ultimate_rvc.covers.track import TrackRequest, convert_track
 from ultimate_rvc.errors import AudioError, InputError, OptionError, OutputError, UrvcError, VoiceNotFound
-from ultimate_rvc.options import ConversionOptions, EffectOptions, MixOptions, PitchOptions
+from ultimate_rvc.options import ConversionOptions, EffectOptions, MixOptions, OptimizationConfig, PitchOptions
 from ultimate_rvc.progress import Progress
 
 RATE_HZ = 40_000
@@ -32,6 +32,7 @@ class Singer:
 
     error: BaseException | None = None
     asked: list[Any] = field(default_factory=list)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
 
     @property
     def song(self) -> Audio:

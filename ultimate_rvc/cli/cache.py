@@ -57,22 +57,26 @@ def verify() -> int:
 
     damaged = upkeep.verify(paths.cache_dir())
     for kept in damaged:
-        click.echo(f"{kept.folder}: {kept.song or UNKNOWN}, {kept.stage or 'unknown'}: {kept.damage}")
+        click.echo(f"{kept.folder}: {_of(kept)}, {kept.stage or 'unknown'}: {kept.damage}")
     click.echo(f"{len(upkeep.entries(paths.cache_dir()))} entries read, {len(damaged)} damaged")
     return DAMAGED if damaged else 0
+
+
+def _of(kept: "Kept") -> str:
+    return ", ".join(kept.songs) or UNKNOWN
 
 
 def _is_meant(kept: "Kept", older_than: float | None, song: str | None) -> bool:
     from ultimate_rvc.covers.cache.upkeep import DAY_S
 
     old_enough = older_than is None or kept.age_s() > older_than * DAY_S
-    return old_enough and (song is None or kept.song.casefold() == song.casefold())
+    return old_enough and (song is None or song.casefold() in map(str.casefold, kept.songs))
 
 
 def _say_which_there_are(song: str, every: Sequence["Kept"]) -> None:
     from ultimate_rvc.errors import OptionError
 
-    known = sorted({kept.song for kept in every if kept.song})
+    known = sorted({song for kept in every for song in kept.songs})
     raise OptionError(f"nothing is kept of {song!r}; there are {', '.join(map(repr, known)) or 'no songs'}")
 
 
@@ -80,7 +84,7 @@ def _rows(every: Iterable["Kept"]) -> list[tuple[str, ...]]:
     """One row for each stage of each song, songs and stages in the order of their last use."""
     groups: dict[tuple[str, str], list[Any]] = {}
     for kept in every:
-        groups.setdefault((kept.song or UNKNOWN, kept.stage), []).append(kept)
+        groups.setdefault((_of(kept), kept.stage), []).append(kept)
     rows = [(*names, str(len(kept)), _megabytes(kept), _age(kept)) for names, kept in sorted(groups.items())]
     return [("song", "stage", "entries", "size", "last used"), *rows] if rows else []
 

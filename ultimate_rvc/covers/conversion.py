@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ultimate_rvc.audio.file import Audio
-from ultimate_rvc.options import ConversionOptions
+from ultimate_rvc.options import ConversionOptions, OptimizationConfig
 from ultimate_rvc.progress import OnProgress, Progress
 from ultimate_rvc.voices import VoiceFiles
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 class Converter(Protocol):
     """Sings with one voice at a time; `VoiceConverter` is one."""
+
+    optimization: OptimizationConfig
+    """What runs where, the device by its name."""
 
     def load_voice(self, checkpoint: Path, index: Path | None) -> None:
         """Makes this voice the current one."""

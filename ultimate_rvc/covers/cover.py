@@ -155,7 +155,7 @@ def _target(request: CoverRequest, title: str, voice: VoiceFiles) -> Path:
 
 def _cover(plan: Plan, desk: Desk) -> CoverResult:
     stems, seconds = _read(plan, desk)
-    steps = _steps(plan)
+    steps = _steps(plan, desk)
     note = _note(plan, desk, stems, steps)
     if (result := _finished(plan, desk, note)) is not None:
         return result
@@ -178,11 +178,11 @@ def _read(plan: Plan, desk: Desk) -> tuple[dict[StemName, Track], float]:
     return {name: track for name, (track, _) in found.items()}, max(facts["duration_s"] for _, facts in found.values())
 
 
-def _steps(plan: Plan) -> Sequence[SeparationStep]:
-    """How the song is taken apart; what is given need not be taken out of it."""
+def _steps(plan: Plan, desk: Desk) -> Sequence[SeparationStep]:
+    """How the song is taken apart, on the engine's device; vocals that are given are sung as they are."""
     if StemName.SONG not in plan.given:
         return ()
-    return providers.separation_steps(plan.request.separation, "auto")
+    return providers.separation_steps(plan.request.separation, desk.studio.converter.optimization.device)
 
 
 def _note(plan: Plan, desk: Desk, stems: Mapping[StemName, Track], steps: Sequence[SeparationStep]) -> Task:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ultimate_rvc.covers.checks import local_file
 from ultimate_rvc.covers.stems import SeparationStep
@@ -19,6 +20,6 @@ def is_folder_of_songs(source: str | None) -> bool:
     return source is not None and Path(source).expanduser().is_dir()
 
 
-def separation_steps(separation: object, device: str) -> Sequence[SeparationStep]:
+def separation_steps(separation: Any, device: str) -> Sequence[SeparationStep]:
     """The steps that take a song apart, in order; none for a source that is vocals already."""
     return ()

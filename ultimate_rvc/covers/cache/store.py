@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ultimate_rvc.audio.file import replacing
 from ultimate_rvc.covers.cache.contents import Fingerprints, Track, sha256_of, writing
 from ultimate_rvc.covers.cache.tasks import Facts, Result, Task
 
@@ -48,10 +49,10 @@ class Entry:
         """The manifest. Raises Damaged."""
         try:
             found = json.loads(self.manifest.read_bytes())
-            whole = found["key"] == self.folder.name and isinstance(found["files"], dict)
+            own, kinds = found["key"] == self.folder.name, (type(found["files"]), type(found["songs"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"its {MANIFEST} cannot be read") from error
-        if not whole:
+        if not own or kinds != (dict, list):
             raise Damaged(f"its {MANIFEST} is another entry's")
         return found
 
@@ -73,9 +74,14 @@ class Entry:
             raise Damaged(f"{path.name} cannot be read") from error
         raise Damaged(f"{path.name} was changed")
 
-    def touch(self) -> None:
-        """It has been used now."""
-        os.utime(self.manifest)
+    def used_for(self, song: str) -> None:
+        """It has been used now, by this song. Raises OutputError."""
+        found = self.read()
+        with writing(self.manifest):
+            if song in found["songs"]:
+                os.utime(self.manifest)
+            else:
+                _write(self.folder, {**found, "songs": [*found["songs"], song]})
 
 
 class Cache:
@@ -135,7 +141,7 @@ class Cache:
         except Damaged as damage:
             logger.warning("%s: what was kept of '%s' is made again, because %s", task.song, task.stage, damage)
             return None
-        entry.touch()
+        entry.used_for(task.song)
         return result
 
     def _made(self, task: Task) -> Result:
@@ -149,7 +155,7 @@ class Cache:
             facts = task.work(part)
             result = Result(_named(part, task), facts, time.perf_counter() - started)
             with writing(part):
-                (part / MANIFEST).write_text(json.dumps(_manifest(task, result), indent=1))
+                _write(part, _manifest(task, result))
                 return self._placed(part, task, result)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -162,11 +168,16 @@ class Cache:
         return Result(files, result.facts, result.seconds)
 
 
+def _write(folder: Path, manifest: Facts) -> None:
+    with replacing(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1))
+
+
 def _named(folder: Path, task: Task) -> dict[str, Track]:
     return {role: Track(folder / name, sha256_of(folder / name)) for role, name in task.gives.items()}
 
 
 def _manifest(task: Task, result: Result) -> Facts:
     files = {role: {"file": track.path.name, "sha256": track.sha256} for role, track in result.files.items()}
-    about = {"song": task.song, "label": task.label, "made": time.time(), "seconds": result.seconds}
+    about = {"songs": [task.song], "label": task.label, "made": time.time(), "seconds": result.seconds}
     return {"key": task.key, **about, "files": files, "facts": result.facts, **task.ingredients}

@@ -22,7 +22,7 @@ class Kept:
     """One entry as a person wants to see it; `damage` says why it cannot be used, where that is known."""
 
     folder: Path
-    song: str
+    songs: tuple[str, ...]
     stage: str
     label: str
     size_bytes: int
@@ -101,8 +101,9 @@ def _described(entry: Entry) -> Kept:
         about, damage = entry.read(), ""
     except Damaged as error:
         about, damage = {}, str(error)
-    texts = (str(about.get(name, "")) for name in ("song", "stage", "label"))
-    return Kept(entry.folder, *texts, sum(sizes.values()), tuple(sorted(sizes.keys() - {MANIFEST})), used, damage)
+    stage, label = (str(about.get(name, "")) for name in ("stage", "label"))
+    songs, files = tuple(map(str, about.get("songs", ()))), tuple(sorted(sizes.keys() - {MANIFEST}))
+    return Kept(entry.folder, songs, stage, label, sum(sizes.values()), files, used, damage)
 
 
 def _verified(kept: Kept) -> Kept:

@@ -27,6 +27,7 @@ from ultimate_rvc.options import (
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.rvc import pitch as pitches
 from ultimate_rvc.rvc.embed.hubert import load_encoder
+from ultimate_rvc.rvc.infer import gaps
 from ultimate_rvc.rvc.infer.budget import budget_for
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler, StageCost, get_default_config
 from ultimate_rvc.rvc.infer.pipeline import Pipeline
@@ -150,7 +151,7 @@ class VoiceConverter:
         self.load_hubert(options.embedder.embedder_model, options.embedder.custom_embedder_model)
         methods = self._pitch_methods(options.pitch)
         self.vc.profiler = PerformanceProfiler(self.device.torch, self.optimization.enable_profiling)
-        wav = self._convert_parts(_prepare(audio), options, methods)
+        wav = self._convert_parts(self._without_gaps(_prepare(audio), options.voice), options, methods)
         devices.release(self.device.torch)
         converted = Audio(wav[None, :], self.tgt_sr)
         if options.voice.clean:
@@ -229,7 +230,15 @@ class VoiceConverter:
             ),
             EmbedderOptions(embedder_model, embedder_model_custom),
             VoiceOptions(
-                index_rate, volume_envelope, protect, split_audio, clean_audio, clean_strength, sid=sid, seed=seed
+                index_rate,
+                volume_envelope,
+                protect,
+                split_audio,
+                convert_silence=True,
+                clean=clean_audio,
+                clean_strength=clean_strength,
+                sid=sid,
+                seed=seed,
             ),
         )
         source = load(_unquoted(audio_input_path), mono_rate=SAMPLE_RATE_HZ)
@@ -240,6 +249,12 @@ class VoiceConverter:
         if resample_sr >= SAMPLE_RATE_HZ:
             result = resample(result, resample_sr)
         return str(save(result, Path(audio_output_path).with_suffix(f".{export_format.lower()}")))
+
+    def _without_gaps(self, wav: np.ndarray, voice: VoiceOptions) -> np.ndarray:
+        """wav [T] with silence in its gaps, unless they are to be sung too."""
+        if voice.convert_silence or self.optimization.strict_parity:
+            return wav
+        return gaps.silenced(wav, voice.silence_db)
 
     def _convert_parts(self, wav: np.ndarray, options: ConversionOptions, methods: tuple[str, ...]) -> np.ndarray:
         """wav [T] at 16 kHz → [T·rate/16000]; in parts between silences if so asked."""
