@@ -238,18 +238,18 @@ def _taken_apart(
     plan: Plan, desk: Desk, given: Mapping[StemName, Track], steps: Sequence[SeparationStep]
 ) -> dict[StemName, Track]:
     """Every stem that there is; one that was given goes before one that was taken out of the song."""
-    stems = dict(given)
+    stems, tried = dict(given), False
     for step in steps:
-        task = song.separation_task(desk, step, stems[step.takes])
-        if not desk.cache.holds(task):
+        if not (tried or desk.cache.holds(song.separation_task(desk, step, stems[step.takes]))):
             _try_voices(plan, desk)
+            tried = True
         stems = {**song.separate(desk, step, stems[step.takes]), **stems}
     return stems
 
 
 def _try_voices(plan: Plan, desk: Desk) -> None:
     """A voice that cannot be used is found before the song is taken apart, which takes long."""
-    if plan.backup_voice:
+    if plan.backup_voice not in (None, plan.voice):
         desk.studio.check(plan.backup_voice, plan.backup_singing)
     desk.studio.check(plan.voice, plan.request.singing)
 
