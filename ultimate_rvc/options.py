@@ -133,7 +133,7 @@ class VoiceOptions(Checked):
     )
     convert_silence: bool = knob(False, "Sing the gaps between phrases too, with whatever noise is in them.")
     silence_db: float = knob(
-        -40.0, "What counts as a gap: 0.3 s that are so many dB below the loud parts of the track.", low=-80, high=-20
+        -35.0, "What counts as a gap: 0.3 s that are so many dB below the loud parts of the track.", low=-80, high=-20
     )
     clean: bool = knob(False, "Reduce the noise of the converted voice.", flags=("--clean-vocals", "--clean-voice"))
     clean_strength: float = knob(0.7, "How strongly noise is reduced, from 0 to 1.", low=0, high=1)

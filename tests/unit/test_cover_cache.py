@@ -63,7 +63,8 @@ class Choir:
 
     def convert(self, audio: Audio, options: ConversionOptions) -> Any:
         self.songs.append(self.voice.stem)
-        hz = 200 + crc32(repr((self.voice.read_bytes(), options, self.settings, self.weights, audio.peak)).encode()) % 1_000
+        heard = (self.voice.read_bytes(), options, self.settings, self.weights, audio.peak)
+        hz = 200 + crc32(repr(heard).encode()) % 1_000
         return SimpleNamespace(audio=Audio(sounds.tone(hz, 1, RATE_HZ), RATE_HZ), used={"device": "none"}, costs=())
 
     def open(self, _: Callable) -> "Choir":

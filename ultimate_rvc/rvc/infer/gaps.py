@@ -45,6 +45,8 @@ def _loudness(wav: np.ndarray) -> np.ndarray:
     frames = -(-len(wav) // PITCH_HOP_SAMPLES)
     padded = np.pad(wav, (0, frames * PITCH_HOP_SAMPLES - len(wav)))
     energy = np.square(padded.reshape(frames, PITCH_HOP_SAMPLES), dtype=np.float64).mean(axis=1)
+    if not frames:
+        return energy
     around = np.convolve(np.pad(energy, WINDOW_FRAMES // 2, mode="edge"), np.ones(WINDOW_FRAMES), mode="valid")
     return np.sqrt(np.maximum(around, 0) / WINDOW_FRAMES)
 
