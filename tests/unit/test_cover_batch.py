@@ -14,8 +14,9 @@ from tiny import sounds
 from ultimate_rvc.audio.file import Audio
 from ultimate_rvc.cli.main import main
 from ultimate_rvc.covers import picture
-from ultimate_rvc.covers.batch import make_covers, songs_in
+from ultimate_rvc.covers.batch import make_covers
 from ultimate_rvc.covers.cover import CoverRequest
+from ultimate_rvc.covers.providers import songs_in
 from ultimate_rvc.errors import OptionError, VoiceNotFound
 from ultimate_rvc.options import MixOptions, OptimizationConfig
 from ultimate_rvc.rvc.infer import infer

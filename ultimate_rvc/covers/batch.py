@@ -1,24 +1,20 @@
 """A folder of songs, one after the other: what is finished is not made again, and one failure stops nobody else."""
 
 import logging
-import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from ultimate_rvc.covers import providers
 from ultimate_rvc.covers.conversion import OpenConverter
 from ultimate_rvc.covers.cover import CoverRequest, CoverResult, check_voices, make_cover
 from ultimate_rvc.errors import OptionError, UrvcError
 from ultimate_rvc.progress import OnProgress, silent
 
 logger = logging.getLogger(__name__)
-
-SONG_SUFFIXES = frozenset(
-    {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".mp4", ".webm", ".mka"}
-)
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,6 @@ class Outcome:
 OnSong = Callable[[int, int, Path], None]
 
 
-def songs_in(folder: Path) -> list[Path]:
-    """The audio files of a folder, in the order in which people count: 2 before 10. Raises OptionError for none."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in SONG_SUFFIXES and path.is_file())
-    songs = sorted((path for path in files if not path.name.startswith(".")), key=_natural)
-    if not songs:
-        raise OptionError(f"{folder} holds no audio files; choose a folder of songs, or a song")
-    return songs
-
-
 def make_covers(
     folder: Path,
     request: CoverRequest,
@@ -63,7 +50,7 @@ def make_covers(
     What fails is noted and the next one goes on. Raises OptionError or VoiceNotFound for what no song could do with.
     """
     _refuse_what_is_for_one(request)
-    songs, engine = songs_in(folder), cache(open_converter)
+    songs, engine = providers.songs_in(folder), cache(open_converter)
     check_voices(request)
     outcomes = []
     for number, (path, title) in enumerate(zip(songs, _titles(songs), strict=True), 1):
@@ -82,15 +69,10 @@ def _made(path: Path, request: CoverRequest, engine: OpenConverter, on_progress:
     return Outcome(path, time.perf_counter() - started, result)
 
 
-def _titles(songs: list[Path]) -> list[str]:
+def _titles(songs: Sequence[Path]) -> list[str]:
     """File names without their suffix, unless two songs are then called alike."""
     times = Counter(path.stem.casefold() for path in songs)
     return [path.stem if times[path.stem.casefold()] == 1 else path.name for path in songs]
-
-
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    parts = re.findall(r"\d+|\D+", path.name.casefold())
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def _refuse_what_is_for_one(request: CoverRequest) -> None:
