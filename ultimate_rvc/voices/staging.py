@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultimate_rvc.errors import OutputError
+from ultimate_rvc.errors import OutputError, UrvcError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -83,6 +83,14 @@ def give_back_interrupted(places: Iterable[Path]) -> None:
     for voices in places:
         if any(voices.glob(f"{PREFIX}*/{REPLACED}/*")):
             sweep(voices)
+
+
+def without_folders(error: UrvcError, *folders: Path) -> UrvcError:
+    """The same error, its files called by their names alone: these folders are gone when people read it."""
+    told = str(error)
+    for folder in folders:
+        told = told.replace(f"{folder}{os.sep}", "")
+    return type(error)(told)
 
 
 def _lock_of(shop: Path) -> Path:
