@@ -120,7 +120,8 @@ def _persist(wanted: Wanted, attempt_it: Callable[[], T]) -> T:
         except _Dropped as dropped:
             logger.info("%s: %s (attempt %d of %d)", wanted.url, dropped, attempt + 1, ATTEMPTS)
             reason = dropped
-    raise DownloadError(f"{wanted.stage} failed {ATTEMPTS} times: {reason}; {_by_hand(wanted)}") from reason
+    told = f"{wanted.stage} failed {ATTEMPTS} times: {reason}"
+    raise DownloadError(f"{told}; try again to go on from there, or {_by_hand(wanted)}") from reason
 
 
 def _looked(wanted: Wanted) -> Look:
@@ -225,7 +226,8 @@ def _refusal(wanted: Wanted, error: "HTTPError") -> Exception:
         _forget(wanted)
     if error.code in (*PASSING_STATUS, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
         return _Dropped(f"the server answered {error.code} {error.reason}")
-    return DownloadError(f"{wanted.stage} failed: the server answered {error.code} {error.reason}; {_by_hand(wanted)}")
+    told = f"the server answered {error.code} {error.reason}"
+    return DownloadError(f"{wanted.stage} failed: {told}; check the address {wanted.url}, or {_by_hand(wanted)}")
 
 
 def _redirects() -> Any:

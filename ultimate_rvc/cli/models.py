@@ -123,6 +123,8 @@ def verify(ctx: click.Context, names: Sequence[str], kind: str, as_json: bool) -
         verdicts = _verdicts(names, kind, screen)
     if as_json:
         show_json([{"name": v.name, "path": v.path, "sound": v.is_sound, "reason": v.reason} for v in verdicts])
+    elif not verdicts:
+        click.echo(f"There are no {kind} to verify", err=True)
     else:
         show_table(("", kind, "reason"), [("ok" if v.is_sound else "BAD", v.name, v.reason or "") for v in verdicts])
     return int(not all(verdict.is_sound for verdict in verdicts))
@@ -140,6 +142,8 @@ def convert(ctx: click.Context, name: str, keep: bool) -> None:
 
     with _watched(ctx):
         path = convert(name, keep=keep)
+    if not ctx.ensure_object(Session).quiet:
+        click.echo(f"{name}: every bit compared; the .pth {'is still there' if keep else 'is gone'}", err=True)
     hand_over(path)
 
 
@@ -163,16 +167,18 @@ def rename(ctx: click.Context, old: str, new: str) -> None:
 @kind_option(*KINDS)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @debug_option
-def delete(names: Sequence[str], kind: str, yes: bool) -> None:
+def delete(names: Sequence[str], kind: str, yes: bool) -> int:
     """Delete NAMES with everything in their folders."""
     with logs.attached():
         doomed = [_doomed(name, kind) for name in names]
-    if not yes:
-        click.confirm(f"Delete {'; '.join(told for told, _ in doomed)}?", abort=True, err=True)
+    if not yes and not click.confirm(f"Delete {'; '.join(told for told, _ in doomed)}?", err=True):
+        click.echo("Nothing was deleted", err=True)
+        return 1
     with logs.attached():
         places = [do() for _, do in doomed]
     for place in places:
         click.echo(f"deleted: {click.format_filename(place)}", err=True)
+    return 0
 
 
 @models.command()
@@ -278,8 +284,7 @@ def _list_companions(kind: str, as_json: bool) -> None:
         fields = [{"name": one.name, "place": one.place, "bytes": one.bytes, "custom": one.is_custom} for one in every]
         show_json(fields)
     else:
-        rows = [(one.name, "custom" if one.is_custom else "", *_whereabouts(one)) for one in every]
-        show_table((kind, "", "size", "where"), rows)
+        show_table((kind, "size", "where"), [(one.name, *_whereabouts(one)) for one in every])
 
 
 def _whereabouts(one: Any) -> tuple[str, str]:
@@ -309,7 +314,8 @@ def _doomed(name: str, kind: str) -> tuple[str, Callable[[], Path]]:
 
     if kind == VOICES:
         one = voices.weigh(name)
-        return f"{one.folder} ({one.files} files, {size(one.bytes)})", lambda: voices.delete(name)
+        count = f"{one.files} {'file' if one.files == 1 else 'files'}"
+        return f"{one.folder} ({count}, {size(one.bytes)})", lambda: voices.delete(name)
     found = companions.find_companion(kind, name)
     return f"{found.place} ({size(found.bytes)})", lambda: companions.delete_companion(kind, name)
 

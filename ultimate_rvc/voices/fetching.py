@@ -64,7 +64,7 @@ def _refuse_offline(links: Sequence[str]) -> None:
 def _fetch(file: Remote, on_progress: OnProgress) -> Path:
     folder = _downloads() / hashlib.sha256((file.key or file.url).encode()).hexdigest()[:ADDRESS_DIGITS]
     name = safe_name(file.name)
-    remedy = "try again to go on where it stopped, or download it in a browser and use 'urvc models import'"
+    remedy = "download it in a browser and use 'urvc models import'"
     wanted = Wanted(file.url, folder / name, f"download {name}", file.sha256, MOST_BYTES, remedy)
     return download(wanted, on_progress)
 

@@ -109,7 +109,8 @@ def refuse_taken(name: str, *, but: Path | None = None) -> None:
     """Raises OptionError when a voice, or anything else in the voice folders, is called so."""
     taken = occupant(name)
     if taken is not None and taken != but:
-        raise OptionError(f"there is a voice {taken.name!r} already, {taken}; choose another name, or --overwrite it")
+        way = "overwrite it" if but is None else "delete that one first"
+        raise OptionError(f"there is a voice {taken.name!r} already ({taken}); choose another name, or {way}")
 
 
 def occupant(name: str) -> Path | None:
@@ -206,10 +207,11 @@ def _joined(order: _Order, heap: _Heap) -> tuple[Path, _Order]:
     """The checkpoint of the voice that an index alone is for, and the order to replace that voice's folder."""
     if not heap.files:
         raise ModelError(f"{order.told} holds no .pth or .safetensors file; give a voice's file, archive or folder")
-    if order.name is None or occupant(order.name) is None:
+    owner = order.name and occupant(order.name)
+    if not owner:
         wanted = "give its .pth beside it, or --name the voice that it belongs to"
         raise OptionError(f"{order.told} is an index alone; {wanted}")
-    voice = find_voice(order.name)
+    voice = find_voice(owner.name)
     if voice.index is not None and not order.overwrite:
         raise OptionError(f"voice {voice.name!r} has the index {voice.index.name}; --overwrite takes the new one")
     return voice.checkpoint, replace(order, overwrite=True)

@@ -1,5 +1,6 @@
 """What a file is by its first bytes: names lie, and downloads often have none."""
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -21,6 +22,7 @@ MOST_DIRECTORY_BYTES = 4 * 1024**2
 MOST_SWELLING = 20
 END_RECORD, END64_RECORD, END64_LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 END_RECORD_BYTES, END64_BYTES, LOCATOR_BYTES, LONGEST_COMMENT_BYTES = 22, 56, 20, 65_535
+WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-zA-Z][a-zA-Z-]{2}")
 REFUSED = (
     (b"Rar!", "a rar archive; unpack it and import the folder"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and import the folder"),
@@ -53,7 +55,7 @@ def _refuse(path: Path, head: bytes) -> None:
     if not head.strip(b"\0"):
         what = "empty" if not head else "all zeros at its start, as a broken download leaves it"
         raise ModelError(f"{path} is {what}; download it again")
-    if head.lstrip()[:1] == b"<":
+    if WEB_PAGE.match(head):
         raise ModelError(f"{path} is a web page; download the file itself")
     for magic, what in REFUSED:
         if head.startswith(magic):

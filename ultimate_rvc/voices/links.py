@@ -60,7 +60,7 @@ def resolve(link: str) -> Offer:
     """The files behind a link. Raises OptionError for what is no link or leaves a choice, DownloadError."""
     link = link.strip()
     if REPOSITORY.fullmatch(link):
-        return _hub_path(link.split("/"))
+        return _hub_path(unquote(link).split("/"))
     parts = urlsplit(link if "://" in link else f"https://{link}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OptionError(f"{link!r} is no link; give an address by http(s), or owner/repo of Hugging Face")
@@ -79,7 +79,7 @@ def resolve(link: str) -> Offer:
 
 def asking(url: str, stage: str) -> Wanted:
     """A request for something small that is not kept."""
-    return Wanted(url, Path(), stage, remedy=f"open {url} in a browser to see why")
+    return Wanted(url, Path(), stage, remedy="open it in a browser to see why")
 
 
 # Hugging Face ------------------------------------------------------------------------------------------------------
