@@ -35,7 +35,7 @@ class Bounds:
 
     members: int = 1000
     unpacked_bytes: int = 4 * 1024**3
-    ratio: int = 100
+    ratio: int = 20
     # Below this the ratio does not matter.
     small_bytes: int = 16 * 1024**2
 
@@ -210,6 +210,7 @@ def _leads_out(member: Member) -> bool:
 
 def _write(member: Member, target: Path, purse: _Purse, on_progress: OnProgress) -> Path:
     done, stage = 0, f"unpack {target.name}"
+    purse.refuse_above(purse.spent_bytes + member.size)  # what it says of itself is refused before a byte is written
     with member.open() as source, target.open("xb") as file:
         while block := source.read(BLOCK_BYTES):
             purse.spend(len(block))

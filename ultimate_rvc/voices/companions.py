@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ultimate_rvc import paths, weights
-from ultimate_rvc.errors import CheckpointError, OptionError, WeightsNotFound
+from ultimate_rvc.errors import CheckpointError, ModelError, OptionError, WeightsNotFound
 from ultimate_rvc.names import safe_name, same_file_name
 from ultimate_rvc.voices.reading import Verdict, fingerprint, judge
 from ultimate_rvc.voices.staging import library_lock, put_in_place, without_folders, workshop
@@ -127,7 +127,7 @@ def import_encoder(folder: Path | str, *, name: str | None = None, overwrite: bo
         _copy_encoder(source, new)
         try:
             _read_encoder(new)
-        except (CheckpointError, WeightsNotFound) as error:
+        except ModelError as error:
             raise without_folders(error, new) from error
         with library_lock(own):
             target = _free_place(own, called, overwrite)
