@@ -108,6 +108,8 @@ def test_a_taken_or_unfit_name_is_refused(rvc: Path) -> None:
         import_encoder(source, name="MINE")
     with pytest.raises(OptionError, match="cannot be"):
         import_encoder(source, name="../contentvec")
+    with pytest.raises(OptionError, match="everybody knows"):
+        import_encoder(source, name="contentvec", overwrite=True)
     import_encoder(source, name="MINE", overwrite=True)
     assert here(EMBEDDERS) == {"contentvec", "mine"}
 

@@ -61,11 +61,14 @@ class Member:
         return PurePosixPath(self.name.replace("\\", "/")).parts
 
     @property
+    def is_note(self) -> bool:
+        """Whether an operating system put it there."""
+        return MAC_NOTES in self.parts or any(last.startswith(".") for last in self.parts[-1:])
+
+    @property
     def is_wanted(self) -> bool:
         """Whether a voice is made of such files."""
-        last = self.parts[-1] if self.parts else ""
-        hidden = last.startswith(".") or MAC_NOTES in self.parts
-        return self.is_file and not hidden and last.lower().endswith(WANTED_SUFFIXES)
+        return self.is_file and not self.is_note and self.name.lower().endswith(WANTED_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def unpack(
             _refuse(archive, member, count, bounds)
             if member.is_wanted:
                 files.append(_write(member, _free_name(into, member.parts[-1]), purse, on_progress))
-            elif member.is_file:
+            elif member.is_file and not member.is_note:
                 left_in.append("/".join(member.parts))
     return Unpacked(tuple(files), tuple(left_in))
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,13 +91,12 @@ def inspect_companion(kind: str, name: str) -> CompanionInfo:
 
 def verify_companion(kind: str, name: str) -> Verdict:
     """Whether it can be read and fits the network that it is for; a published sha256 is compared too."""
-    one = find_companion(kind, name)
-    return judge(name, one.place, _reader(one))
+    return _verdict_on(find_companion(kind, name))
 
 
 def verify_companions(kind: str) -> list[Verdict]:
     """A verdict for each that lies on this machine."""
-    return [verify_companion(kind, one.name) for one in list_companions(kind) if one.place is not None]
+    return [_verdict_on(one) for one in list_companions(kind) if one.place is not None]
 
 
 def delete_companion(kind: str, name: str) -> Path:
@@ -154,8 +152,9 @@ def _encoder_details(folder: Path) -> dict[str, Any]:
     return {key: config[key] for key in wanted if key in config}
 
 
-def _reader(one: Companion) -> Callable[[], None]:
-    return lambda: _read_encoder(one.place) if one.kind == EMBEDDERS else _read_predictor(one)
+def _verdict_on(one: Companion) -> Verdict:
+    read = (lambda: _read_encoder(one.place)) if one.kind == EMBEDDERS else (lambda: _read_predictor(one))
+    return judge(one.name, one.place, read)
 
 
 def _read_encoder(folder: Path) -> None:
@@ -181,11 +180,13 @@ def _read_predictor(one: Companion) -> None:
 def _fit_name(name: str | None, source: Path) -> str:
     if not source.is_dir():
         raise OptionError(f"{source} is no folder; an embedder is one with config.json and its weights")
-    if name is None:
-        return safe_name(source.resolve().name)
-    if safe_name(name) != name:
-        raise OptionError(f"{name!r} cannot be an embedder's name; {safe_name(name)!r} can")
-    return name
+    called = name if name is not None else source.resolve().name
+    fit = safe_name(called)
+    if name is not None and fit != name:
+        raise OptionError(f"{name!r} cannot be an embedder's name; {fit!r} can")
+    if fit in weights.CATALOGUE:
+        raise OptionError(f"{fit!r} is the name of an embedder that everybody knows; choose another name for your own")
+    return fit
 
 
 def _copy_encoder(source: Path, new: Path) -> None:

@@ -74,8 +74,8 @@ def _downloads() -> Path:
 
 
 def _throw_away(files: Sequence[Path]) -> None:
-    for file in files:
-        shutil.rmtree(file.parent)
+    for folder in {file.parent for file in files if file.parent.is_dir()}:
+        shutil.rmtree(folder)
 
 
 def _forget_old() -> None:
