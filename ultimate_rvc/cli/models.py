@@ -53,7 +53,10 @@ def list_models(kind: str, is_long: bool, as_json: bool) -> None:
 @as_json
 @debug_option
 def info(name: str, kind: str, as_json: bool) -> None:
-    """Tell what NAME is; a voice may be given by its path too."""
+    """Tell what something is.
+
+    A voice may be given by its path too.
+    """
     with logs.attached():
         if kind == VOICES:
             from ultimate_rvc.voices import inspect
@@ -76,9 +79,9 @@ def info(name: str, kind: str, as_json: bool) -> None:
 @quiet_option
 @click.pass_context
 def import_models(ctx: click.Context, files: Sequence[Path], name: str | None, kind: str, **how: bool) -> None:
-    """Take FILES into the library as one voice: .pth, .safetensors, .index, .zip, .tar.gz or a folder.
+    """Take files into the library as one voice.
 
-    Several files are the parts of one voice: its checkpoint and its index. An index alone joins the voice of --name.
+    FILES are .pth, .safetensors, .index, .zip, .tar.gz or a folder. Several files are the parts of one voice: its checkpoint and its index. An index alone joins the voice of --name.
     """
     with _watched(ctx) as screen:
         if kind == VOICES:
@@ -99,9 +102,9 @@ def import_models(ctx: click.Context, files: Sequence[Path], name: str | None, k
 @quiet_option
 @click.pass_context
 def download(ctx: click.Context, links: Sequence[str], name: str | None, overwrite: bool, as_json: bool) -> None:
-    """Fetch one voice from LINKS: owner/repo or any link of Hugging Face, pixeldrain, Google Drive, or a file's own.
+    """Take a voice from the web into the library.
 
-    Several links are the parts of one voice. A download that stopped goes on when it is asked for again.
+    LINKS are owner/repo or any link of Hugging Face, pixeldrain or Google Drive, or the address of a file. Several links are the parts of one voice. A download that stopped goes on when it is asked for again.
     """
     from ultimate_rvc.voices import download_voice
 
@@ -118,7 +121,10 @@ def download(ctx: click.Context, links: Sequence[str], name: str | None, overwri
 @quiet_option
 @click.pass_context
 def verify(ctx: click.Context, names: Sequence[str], kind: str, as_json: bool) -> int:
-    """Read NAMES strictly, or all without names; the exit status is 1 if any cannot be used."""
+    """Read strictly and say what cannot be used.
+
+    Without NAMES, all. The exit status is 1 if any is bad.
+    """
     with _watched(ctx) as screen:
         verdicts = _verdicts(names, kind, screen)
     if as_json:
@@ -137,7 +143,10 @@ def verify(ctx: click.Context, names: Sequence[str], kind: str, as_json: bool) -
 @quiet_option
 @click.pass_context
 def convert(ctx: click.Context, name: str, keep: bool) -> None:
-    """Make the voice NAME a .safetensors file, with the same bits in every weight."""
+    """Make a voice a .safetensors file.
+
+    Every weight of the voice NAME keeps its bits, which is compared before the .pth goes.
+    """
     from ultimate_rvc.voices import convert
 
     with _watched(ctx):
@@ -154,7 +163,7 @@ def convert(ctx: click.Context, name: str, keep: bool) -> None:
 @quiet_option
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str) -> None:
-    """Call the voice OLD by the name NEW."""
+    """Give a voice another name."""
     from ultimate_rvc.voices import rename
 
     with _watched(ctx):
@@ -168,7 +177,7 @@ def rename(ctx: click.Context, old: str, new: str) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @debug_option
 def delete(names: Sequence[str], kind: str, yes: bool) -> int:
-    """Delete NAMES with everything in their folders."""
+    """Delete, with everything in the folder."""
     with logs.attached():
         doomed = [_doomed(name, kind) for name in names]
     if not yes and not click.confirm(f"Delete {'; '.join(told for told, _ in doomed)}?", err=True):
@@ -187,7 +196,10 @@ def delete(names: Sequence[str], kind: str, yes: bool) -> int:
 @quiet_option
 @click.pass_context
 def fetch(ctx: click.Context, names: tuple[str, ...]) -> None:
-    """Download the encoders and estimators NAMES (contentvec, rmvpe, …) unless they are here."""
+    """Download encoders and estimators.
+
+    NAMES are contentvec, rmvpe, …; what is here already is left alone.
+    """
     from ultimate_rvc.weights import ensure
 
     with _watched(ctx) as screen:

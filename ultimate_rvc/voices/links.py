@@ -113,7 +113,7 @@ def _hub_folder(repo: str, revision: str, folder: str) -> Offer:
     """The one voice among the files of a repository, or of a folder of it."""
     at = repo if repo.startswith(("datasets/", "spaces/")) else f"models/{repo}"
     url = f"{hub()}/api/{at}/revision/{quote(revision, safe='')}?blobs=true"
-    siblings = _json(asking(url, f"look into {repo}")).get("siblings") or []
+    siblings = _json(asking(url, f"asking for {repo}")).get("siblings") or []
     known = {file["rfilename"]: (file.get("lfs") or {}).get("sha256") for file in siblings if "rfilename" in file}
     inside = [path for path in known if path.startswith(f"{folder}/" if folder else "")]
     chosen = _one_voice(repo, inside)
@@ -163,7 +163,7 @@ def _pixeldrain(link: str, path: Sequence[str]) -> Offer:
     if not file:
         raise OptionError(f"{link} names no file; pixeldrain's links are pixeldrain.com/u/ID")
     url = f"{base}/api/file/{quote(file, safe='')}"
-    about = _json(asking(f"{url}/info", "ask pixeldrain"))
+    about = _json(asking(f"{url}/info", "asking pixeldrain"))
     return Offer((Remote(url, str(about.get("name") or file), about.get("hash_sha256") or None),))
 
 
@@ -177,7 +177,7 @@ def _drive(link: str, path: Sequence[str], query: Mapping[str, list[str]]) -> Of
     if not file:
         raise OptionError(f"{link} names no file; Google Drive's links are drive.google.com/file/d/ID/view")
     base = (os.environ.get("GOOGLE_DRIVE_ENDPOINT") or DRIVE).rstrip("/")
-    seen = look(asking(f"{base}/uc?{urlencode({'export': 'download', 'id': file})}", "ask Google Drive"))
+    seen = look(asking(f"{base}/uc?{urlencode({'export': 'download', 'id': file})}", "asking Google Drive"))
     if seen.type != "text/html":
         return Offer((Remote(seen.url, seen.file_name or file),))
     url = _confirmed(seen, base)
@@ -211,7 +211,7 @@ def _attributes(tag: str) -> dict[str, str]:
 
 
 def _direct(url: str) -> Offer:
-    seen = look(asking(url, "ask the server"))
+    seen = look(asking(url, f"asking {urlsplit(url).netloc}"))
     if seen.type == "text/html":
         raise DownloadError(f"{url} is a web page and not a file; open it, and give the link of its download button")
     name = PurePosixPath(unquote(urlsplit(seen.url).path)).name
