@@ -81,7 +81,8 @@ def info(name: str, kind: str, as_json: bool) -> None:
 def import_models(ctx: click.Context, files: Sequence[Path], name: str | None, kind: str, **how: bool) -> None:
     """Take files into the library as one voice.
 
-    FILES are .pth, .safetensors, .index, .zip, .tar.gz or a folder. Several files are the parts of one voice: its checkpoint and its index. An index alone joins the voice of --name.
+    FILES are .pth, .safetensors, .index, .zip, .tar.gz or a folder. Several are the parts of one voice: its checkpoint
+    and its index. An index alone joins the voice of --name.
     """
     with _watched(ctx) as screen:
         if kind == VOICES:
@@ -104,7 +105,8 @@ def import_models(ctx: click.Context, files: Sequence[Path], name: str | None, k
 def download(ctx: click.Context, links: Sequence[str], name: str | None, overwrite: bool, as_json: bool) -> None:
     """Take a voice from the web into the library.
 
-    LINKS are owner/repo or any link of Hugging Face, pixeldrain or Google Drive, or the address of a file. Several links are the parts of one voice. A download that stopped goes on when it is asked for again.
+    LINKS are owner/repo or any link of Hugging Face, pixeldrain or Google Drive, or the address of a file. Several are
+    the parts of one voice. A download that stopped goes on when it is asked for again.
     """
     from ultimate_rvc.voices import download_voice
 
