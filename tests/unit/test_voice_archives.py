@@ -77,6 +77,12 @@ def test_a_zip_of_zeros_is_refused_before_anything_is_unpacked(tmp_path: Path) -
     assert not list((tmp_path / "deep" / "into").iterdir())
 
 
+def test_members_that_are_too_much_together_are_refused_before_the_first(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", {f"{n}.pth": bytes(range(250)) * 200 for n in range(3)})
+    refused(archive, "unpacks to more than", Bounds(unpacked_bytes=120_000))
+    assert not list((tmp_path / "deep" / "into").iterdir())
+
+
 def test_a_zip_that_understates_its_sizes_gives_no_more_than_it_states(tmp_path: Path) -> None:
     archive = zipped_zeros(tmp_path / "a.zip", "anna.pth", 40 * 1024**2)
     honest = (40 * 1024**2).to_bytes(4, "little")

@@ -131,6 +131,24 @@ def test_a_field_that_would_be_lost_stops_the_conversion(library: Library) -> No
     assert library.state() == before
 
 
+@pytest.mark.parametrize("change", [lambda weight: weight + 1e-7, lambda weight: weight.half(), lambda weight: -weight])
+def test_a_conversion_that_changed_a_bit_is_not_kept(
+    library: Library, anna: Path, monkeypatch: pytest.MonkeyPatch, change
+) -> None:
+    from ultimate_rvc.rvc.synth import checkpoint
+
+    before, save = library.state(), checkpoint.save_safetensors
+
+    def change_one(fields: dict, path: Path) -> None:
+        key = "enc_p.proj.bias"
+        save(fields | {"weight": fields["weight"] | {key: change(fields["weight"][key])}}, path)
+
+    monkeypatch.setattr(checkpoint, "save_safetensors", change_one)
+    with pytest.raises(CheckpointError, match="without a loss: weight"):
+        convert("anna")
+    assert library.state() == before
+
+
 def test_weights_that_are_views_of_others_are_converted(library: Library) -> None:
     fields = tiny_checkpoint()
     weight = fields["weight"]["enc_p.emb_phone.weight"]
