@@ -233,12 +233,29 @@ def test_bytes_that_are_not_those_of_the_hub_are_refused(library: Library, site:
     assert library.state() == {}
 
 
-def test_a_download_without_end_is_cut(library: Library, site: Site, voice: bytes, monkeypatch) -> None:
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_download_without_end_is_cut(
+    library: Library, site: Site, voice: bytes, monkeypatch: pytest.MonkeyPatch, tells_length: bool
+) -> None:
     monkeypatch.setattr(fetching, "MOST_BYTES", 1000)
-    site.files["v.pth"] = voice
+    site.files["v.pth"], site.tells_length = voice, tells_length
+    seen = []
     with pytest.raises(DownloadError, match="more than 1,000 bytes"):
+        download_voice([site.url("v.pth")], on_progress=seen.append)
+    assert library.state() == {} and seen == []
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_length_that_is_too_large_is_refused_before_a_byte_is_read(
+    library: Library, site: Site, voice: bytes, monkeypatch: pytest.MonkeyPatch, tells_length: bool
+) -> None:
+    monkeypatch.setattr(fetching, "MOST_BYTES", 1000)
+    read = []
+    monkeypatch.setattr(downloading, "_read", lambda response, size: read.append(size) or response.read(size))
+    site.files["v.pth"], site.tells_length = voice, tells_length
+    with pytest.raises(DownloadError, match="more than"):
         download_voice([site.url("v.pth")])
-    assert library.state() == {}
+    assert bool(read) is not tells_length
 
 
 def test_a_voice_that_cannot_be_read_is_not_kept(library: Library, site: Site) -> None:
