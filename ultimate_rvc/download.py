@@ -10,11 +10,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ultimate_rvc.errors import DownloadError, OutputError
 from ultimate_rvc.progress import OnProgress, Progress, silent
@@ -29,18 +29,26 @@ ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
 TIMEOUT_S = 30.0
 BLOCK_BYTES = 1024 * 1024
+LOOK_BYTES = 4 * 1024 * 1024
 PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)
 SHA256 = re.compile(r"[0-9a-f]{64}")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch: where from, where to, what it is called in progress, and its sha256 where that is known."""
+    """A file to fetch: where from, where to, what it is called in progress, and its sha256 where that is known.
+
+    A file that is larger than `most_bytes` is refused, whatever the server says of it. `remedy` is what people are told
+    to do when it fails; without it, to put the file at the target themselves.
+    """
 
     url: str
     target: Path
     stage: str
     sha256: str | None = None
+    most_bytes: int | None = None
+    remedy: str = ""
 
     @property
     def part(self) -> Path:
@@ -51,6 +59,16 @@ class Wanted:
     def etag(self) -> Path:
         """Which version of the file `part` belongs to."""
         return self.target.with_name(self.target.name + ".part.etag")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an address leads to: after redirects, of what type, under which name, and its text if it is text."""
+
+    url: str
+    type: str
+    file_name: str
+    text: str
 
 
 class _Dropped(Exception):
@@ -77,6 +95,11 @@ def download(wanted: Wanted, on_progress: OnProgress = silent) -> Path:
     return wanted.target
 
 
+def look(wanted: Wanted) -> Look:
+    """What lies at the address, of which only text is read. Raises DownloadError; nothing is written."""
+    return _persist(wanted, lambda: _looked(wanted))
+
+
 def holds_something(path: Path) -> bool:
     """Whether a file is there that is not empty."""
     return path.is_file() and path.stat().st_size > 0
@@ -84,15 +107,30 @@ def holds_something(path: Path) -> bool:
 
 def _fetch(wanted: Wanted, on_progress: OnProgress) -> "_Answer":
     """Attempts until the whole file lies in the part."""
+    return _persist(wanted, lambda: _attempt(wanted, on_progress))
+
+
+def _persist(wanted: Wanted, attempt_it: Callable[[], T]) -> T:
+    """What an attempt gives that is not dropped."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
         try:
-            return _attempt(wanted, on_progress)
+            return attempt_it()
         except _Dropped as dropped:
             logger.info("%s: %s (attempt %d of %d)", wanted.url, dropped, attempt + 1, ATTEMPTS)
             reason = dropped
-    raise DownloadError(f"{wanted.stage} failed {ATTEMPTS} times: {reason}; {_by_hand(wanted)}") from reason
+    told = f"{wanted.stage} failed {ATTEMPTS} times: {reason}"
+    raise DownloadError(f"{told}; try again to go on from there, or {_by_hand(wanted)}") from reason
+
+
+def _looked(wanted: Wanted) -> Look:
+    answer = _ask(wanted, 0, "")
+    with answer.response as response:
+        kind = response.headers.get_content_type()
+        is_text = kind.startswith("text/") or kind == "application/json"
+        text = _read(response, LOOK_BYTES).decode("utf-8", "replace") if is_text else ""
+        return Look(response.url, kind, response.headers.get_filename() or "", text)
 
 
 def _attempt(wanted: Wanted, on_progress: OnProgress) -> "_Answer":
@@ -100,6 +138,7 @@ def _attempt(wanted: Wanted, on_progress: OnProgress) -> "_Answer":
     answer = _ask(wanted, start, etag)
     with answer.response:
         _refuse_other_hash(wanted, answer)
+        _refuse_too_large(wanted, answer.total or 0)
         if not (start and answer.continues(start, etag)):
             start = 0
             _forget(wanted)  # before the new ETag is written, so that no crash can pair it with older bytes
@@ -187,7 +226,8 @@ def _refusal(wanted: Wanted, error: "HTTPError") -> Exception:
         _forget(wanted)
     if error.code in (*PASSING_STATUS, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
         return _Dropped(f"the server answered {error.code} {error.reason}")
-    return DownloadError(f"{wanted.stage} failed: the server answered {error.code} {error.reason}; {_by_hand(wanted)}")
+    told = f"the server answered {error.code} {error.reason}"
+    return DownloadError(f"{wanted.stage} failed: {told}; check the address {wanted.url}, or {_by_hand(wanted)}")
 
 
 def _redirects() -> Any:
@@ -212,24 +252,31 @@ def _refuse_other_hash(wanted: Wanted, answer: _Answer) -> None:
         raise DownloadError(f"{wanted.stage} failed: {told}; {_by_hand(wanted)}")
 
 
+def _refuse_too_large(wanted: Wanted, size: int) -> None:
+    if wanted.most_bytes is not None and size > wanted.most_bytes:
+        _forget(wanted)
+        raise DownloadError(f"{wanted.stage} refused: more than {wanted.most_bytes:,} bytes, which cannot be right")
+
+
 def _receive(wanted: Wanted, answer: _Answer, start: int, on_progress: OnProgress) -> int:
     """Appends the body to the part from byte `start` on; how many bytes are there now."""
     done = start
     with open(wanted.part, "r+b" if start else "wb") as part:
         part.seek(start)
-        while block := _read(answer.response):
-            part.write(block)
+        while block := _read(answer.response, BLOCK_BYTES):
             done += len(block)
+            _refuse_too_large(wanted, done)
+            part.write(block)
             on_progress(Progress(wanted.stage, done, max(answer.total or 0, done)))
         part.truncate()
     return done
 
 
-def _read(response: Any) -> bytes:
+def _read(response: Any, size: int) -> bytes:
     from http.client import HTTPException
 
     try:
-        return response.read(BLOCK_BYTES)
+        return response.read(size)
     except (HTTPException, OSError) as error:
         raise _Dropped(f"the connection broke: {error or type(error).__name__}") from error
 
@@ -262,4 +309,4 @@ def _forget(wanted: Wanted) -> None:
 
 
 def _by_hand(wanted: Wanted) -> str:
-    return f"fetch {wanted.url} yourself and put it in {wanted.target.parent} as {wanted.target.name}"
+    return wanted.remedy or f"fetch {wanted.url} yourself and put it in {wanted.target.parent} as {wanted.target.name}"

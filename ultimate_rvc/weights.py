@@ -47,7 +47,7 @@ class Encoder:
     def wanted(self) -> list[Wanted]:
         """The files to fetch."""
         at = self.places()[0]
-        url = f"{_hub()}/{RESOURCES}/embedders/{self.folder}"
+        url = f"{hub()}/{RESOURCES}/embedders/{self.folder}"
         return [Wanted(f"{url}/{file}", at / file, f"download {self.name}/{file}") for file in missing_files(at)]
 
 
@@ -70,7 +70,7 @@ class Predictor:
 
     def wanted(self) -> list[Wanted]:
         """The file to fetch."""
-        return [Wanted(f"{_hub()}/{self.source}", self.places()[0], f"download {self.name}", self.sha256)]
+        return [Wanted(f"{hub()}/{self.source}", self.places()[0], f"download {self.name}", self.sha256)]
 
 
 ENCODERS = (
@@ -101,7 +101,7 @@ def ensure(name: str, on_progress: OnProgress = silent) -> Path:
     entry = _entry(name)
     if (found := entry.found()) is not None:
         return found
-    switch = _offline_switch()
+    switch = offline_switch()
     if switch:
         raise WeightsNotFound(_how_to_get(entry, switch))
     for wanted in entry.wanted():
@@ -138,11 +138,12 @@ def _entry(name: str) -> Encoder | Predictor:
     return CATALOGUE[name]
 
 
-def _hub() -> str:
+def hub() -> str:
+    """Hugging Face, or the mirror that HF_ENDPOINT names."""
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
-def _offline_switch() -> str | None:
+def offline_switch() -> str | None:
     """The variable that forbids the network, if one does."""
     return next((name for name in OFFLINE_SWITCHES if parse_bool(os.environ.get(name) or "0", name)), None)
 

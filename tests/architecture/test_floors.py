@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from tiny.modules import PACKAGE, TREE, Module, modules, room_of
 
 FLOORS = (
-    {"", "errors", "options"},
+    {"", "errors", "options", "names"},
     {"paths", "device", "progress", "presets", "download", "weights", "audio"},
     {"rvc"},
     {"voices", "covers", "speech", "benchmark"},

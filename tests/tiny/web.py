@@ -11,11 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Site:
-    """What the server has and how it behaves. `cuts` are byte counts after which the next answers end."""
+    """What the server has and how it behaves.
+
+    `headers` are added by path, `cuts` are byte counts after which the next answers end.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     etag: str = '"one"'
     linked: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     cuts: deque[int] = field(default_factory=deque)
     statuses: deque[int] = field(default_factory=deque)
     ranges: bool = True
@@ -63,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(site.statuses.popleft(), {})
         if body is None:
             return self._answer(404, {})
-        return self._send(body, {} if site.redirects else site.linked)
+        return self._send(body, site.headers.get(path, {}) | ({} if site.redirects else site.linked))
 
     def _send(self, body: bytes, linked: dict[str, str]) -> None:
         start = self._start()

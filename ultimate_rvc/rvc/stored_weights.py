@@ -131,7 +131,7 @@ def _axis(magnitude: Any, direction: Any) -> int | None:
 
 
 def _held(path: Path) -> Any:
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         from safetensors.torch import load_file
 
         return load_file(path)

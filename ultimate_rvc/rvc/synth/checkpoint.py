@@ -33,6 +33,8 @@ VERSION_OF_FEATURES = {width: version for version, width in FEATURES_OF_VERSION.
 # Trainers drop the posterior encoder before they publish a voice; some tools forget to.
 TRAINING_ONLY = "enc_q."
 SPEAKERS_AT, FEATURES_AT = 15, 17
+# A voice with everything in it stays below half of one; views of one number can claim any size.
+MOST_WEIGHTS_BYTES = 4 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     """
     path = Path(path)
     raw = read_fields(path)
+    _refuse_swollen(path, raw["weight"])
     config = _config(path, raw)
     about = {key: value for key, value in raw.items() if key not in ("weight", "config")}
     checkpoint = Checkpoint(
@@ -136,21 +139,24 @@ def read_fields(path: Path) -> dict[str, Any]:
     """The dictionary that the file holds, `weight` and `config` among it, as it was written."""
     if not path.is_file():
         raise CheckpointError(f"{path} is no file; give the .pth or .safetensors file of a voice")
-    raw = _read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path, KIND)
+    raw = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_weights(path, KIND)
     if isinstance(raw.get("weight"), dict) and isinstance(raw.get("config"), list | tuple):
         return raw
     raise CheckpointError(f"{path} is no voice: {_what_instead(raw)}")
 
 
 def save_safetensors(raw: Mapping[str, Any], path: Path) -> None:
-    """Writes what `read_fields` gave as a .safetensors voice; see the top of this file for the layout."""
+    """Writes what `read_fields` gave as a .safetensors voice; see the top of this file for the layout.
+
+    Raises CheckpointError for a field that is neither number nor text nor a list or table of them.
+    """
     from safetensors.torch import save_file
 
-    others = {key: value for key, value in raw.items() if key != "weight"}
-    notes = {key: value if isinstance(value, str) else json.dumps(value) for key, value in others.items()}
+    notes = {key: _noted(path, key, value) for key, value in raw.items() if key != "weight"}
+    whole = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in raw["weight"].items()}
     part = path.with_name(path.name + ".part")
     try:
-        save_file({key: tensor.clone() for key, tensor in raw["weight"].items()}, part, {"format": "pt"} | notes)
+        save_file(whole, part, {"format": "pt"} | notes)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -166,12 +172,20 @@ def check_weights(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> Non
         raise CheckpointError(f"{checkpoint.path} does not fit a {kind}: {problems}. Download or export it again")
 
 
+def _refuse_swollen(path: Path, weights: Mapping[str, Any]) -> None:
+    size = sum(value.numel() * value.element_size() for value in weights.values() if isinstance(value, Tensor))
+    if size > MOST_WEIGHTS_BYTES:
+        raise CheckpointError(f"{path} claims weights of {size:,} bytes; no voice is above {MOST_WEIGHTS_BYTES:,}")
+
+
 def _sung(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in weights.items() if not key.startswith(TRAINING_ONLY)}
 
 
 def _check(checkpoint: Checkpoint) -> None:
     config, path = checkpoint.config, checkpoint.path
+    if not 0 < config.n_layers <= len(checkpoint.weights):
+        raise CheckpointError(f"{path} has {config.n_layers} layers in its config and weights for fewer; it is damaged")
     if checkpoint.vocoder not in VOCODERS:
         raise CheckpointError(f"{path} has vocoder {checkpoint.vocoder!r}; supported are {', '.join(VOCODERS)}")
     if not checkpoint.has_pitch and checkpoint.vocoder != VOCODERS[0]:
@@ -259,6 +273,15 @@ def _note(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _noted(path: Path, key: str, value: Any) -> str:
+    """A field as metadata; text that would be taken for JSON, such as '40000', is quoted."""
+    try:
+        return value if isinstance(value, str) and _note(value) == value else json.dumps(value)
+    except (TypeError, ValueError) as error:
+        kind = type(value).__name__
+        raise CheckpointError(f"{path.stem}: its field {key!r} is a {kind}, which .safetensors cannot hold") from error
 
 
 def _what_instead(raw: Mapping[str, Any]) -> str:

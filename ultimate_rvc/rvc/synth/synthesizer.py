@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ultimate_rvc.errors import OptionError
+from ultimate_rvc.errors import CheckpointError, OptionError
 from ultimate_rvc.options import OptimizationConfig
 from ultimate_rvc.rvc.seams import Noise
 from ultimate_rvc.rvc.synth.checkpoint import Checkpoint, check_weights, load_checkpoint
@@ -44,12 +44,21 @@ def load_synthesizer(
     Raises CheckpointError or UnsafePickleError; see `load_checkpoint`.
     """
     checkpoint = load_checkpoint(path)
-    with torch.device("meta"):
-        synthesizer = Synthesizer(checkpoint)
-    check_weights(checkpoint, synthesizer.state_dict())
+    synthesizer = skeleton(checkpoint)
     synthesizer.load_state_dict(checkpoint.weights, strict=True, assign=True)
     synthesizer = synthesizer.eval().requires_grad_(False).to(device)
     synthesizer.dec.optimize(optimization or OptimizationConfig())
+    return synthesizer
+
+
+def skeleton(checkpoint: Checkpoint) -> "Synthesizer":
+    """The network that the checkpoint fits exactly, without numbers. Raises CheckpointError where none does."""
+    try:
+        with torch.device("meta"):
+            synthesizer = Synthesizer(checkpoint)
+    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint.path} describes no network; its config is damaged") from error
+    check_weights(checkpoint, synthesizer.state_dict())
     return synthesizer
 
 
