@@ -1,13 +1,15 @@
 """What is done to a track besides its conversion: reverb and its companions, pitch shift, noise reduction.
 
-High-pass, compressor and reverb are those of pedalboard (JUCE, Freeverb) with the numbers that people's covers were
-made with; pitch is shifted by Rubber Band's finer engine (R3), noise is gated in the spectrum by noisereduce.
+High-pass, compressor and reverb are those of pedalboard (JUCE, Freeverb), by default with the numbers that people's
+covers were made with; pitch is shifted by Rubber Band's finer engine (R3), noise is gated in the spectrum by
+noisereduce.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ultimate_rvc.audio.deesser import deessed
 from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import EffectOptions
@@ -15,24 +17,23 @@ from ultimate_rvc.options import EffectOptions
 if TYPE_CHECKING:
     from pedalboard import Pedalboard
 
-# The chain of Ultimate RVC: its high-pass and compressor have no options.
+# The chain of Ultimate RVC begins with a high-pass that has no options.
 HIGHPASS_HZ = 50.0
-COMPRESSOR_RATIO = 4.0
-COMPRESSOR_THRESHOLD_DB = -15.0
 # What Rubber Band keeps musical.
 MAX_SHIFT_SEMITONES = 48
 
 
 def postprocess(vocals: Audio, options: EffectOptions) -> Audio:
-    """High-pass, compressor, reverb: [C, N] → [C, N]; the reverb's tail ends with the track.
+    """De-esser, high-pass, compressor, reverb: [C, N] → [C, N]; the reverb's tail ends with the track.
 
-    Freeverb doubles the dry signal, so dry_level 0.5 keeps the voice's own level.
+    A mono voice comes out in stereo if the reverb has a width. Freeverb doubles the dry signal, so dry_level 0.5 keeps
+    the voice's own level.
     """
-    board = _board(options)
-    second = vocals.rate
-    out = np.empty_like(vocals.samples)
+    dry = _sides(deessed(vocals, options.deess), options)
+    board, second = _board(options), vocals.rate
+    out = np.empty(dry.shape, np.float32)
     for start in range(0, vocals.length, second):
-        piece = vocals.samples[:, start : start + second]
+        piece = np.ascontiguousarray(dry[:, start : start + second])
         out[:, start : start + second] = board(piece, vocals.rate, reset=False)
     return Audio(out, vocals.rate)
 
@@ -68,17 +69,30 @@ def reduce_noise(audio: Audio, strength: float) -> Audio:
     return Audio(np.stack(quieter), audio.rate)
 
 
+def _sides(voice: Audio, options: EffectOptions) -> np.ndarray:
+    """The samples [C, N] on as many sides as the effects need."""
+    sides = voice.channels if options.reverb_width is None else 2
+    return np.broadcast_to(voice.samples, (sides, voice.length))
+
+
 def _board(options: EffectOptions) -> "Pedalboard":
     from pedalboard import Compressor, HighpassFilter, Pedalboard, Reverb
 
+    compressor = Compressor(
+        threshold_db=options.compressor_threshold,
+        ratio=options.compressor_ratio,
+        attack_ms=options.compressor_attack,
+        release_ms=options.compressor_release,
+    )
     reverb = Reverb(
         room_size=options.room_size,
         damping=options.damping,
         wet_level=options.wet_level,
         dry_level=options.dry_level,
+        width=1.0 if options.reverb_width is None else options.reverb_width,
     )
-    compressor = Compressor(threshold_db=COMPRESSOR_THRESHOLD_DB, ratio=COMPRESSOR_RATIO)
-    return Pedalboard([HighpassFilter(cutoff_frequency_hz=HIGHPASS_HZ), compressor, reverb])
+    compressors = [compressor] if options.compressor else []
+    return Pedalboard([HighpassFilter(cutoff_frequency_hz=HIGHPASS_HZ), *compressors, reverb])
 
 
 def _of_length(samples: np.ndarray, length: int) -> np.ndarray:
