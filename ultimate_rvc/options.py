@@ -31,6 +31,7 @@ BITRATES_KBPS: dict[str, Sequence[int]] = {
     "m4a": range(32, 321),
     "aac": range(32, 321),
 }
+SPEECH_ENGINES = ("auto", "edge", "system")
 OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
 PRECISIONS = ("fp32", "bf16", "int8")
 # Ways of being faster, each with what it does. All are on unless strict parity is asked for, and each can be switched
@@ -221,6 +222,56 @@ class MixOptions(FileOptions):
 
 
 @dataclass(frozen=True)
+class SpeakingOptions(Checked):
+    """How a text is spoken before it is converted."""
+
+    engine: str = knob(
+        "auto",
+        "Who speaks: edge (Microsoft's voices, needs the network), system (say on macOS, espeak-ng on Linux), or auto: "
+        "the first of them that works.",
+        choices=SPEECH_ENGINES,
+    )
+    tts_voice: str | None = knob(
+        None,
+        "The engine's voice; left out, en-US-ChristopherNeural of edge, or the system's own.",
+        flags=("--tts-voice", "--voice"),
+    )
+    tts_pitch_shift: int = knob(
+        0, "Hz that the spoken voice is shifted by.", low=-300, high=300, flags=("--tts-pitch-shift", "--pitch-shift")
+    )
+    tts_speed_change: int = knob(
+        0, "Percent that is spoken faster.", low=-90, high=300, flags=("--tts-speed-change", "--speed-change")
+    )
+    tts_volume_change: int = knob(
+        0, "Percent that is spoken louder.", low=-100, high=100, flags=("--tts-volume-change", "--volume-change")
+    )
+
+
+@dataclass(frozen=True)
+class SpeechPitchOptions(PitchOptions):
+    """PitchOptions under the names that they have for speech."""
+
+    autotune: bool = knob(False, "Snap the pitch to the chromatic scale.", flags=("--autotune-speech",))
+
+
+@dataclass(frozen=True)
+class SpeechVoiceOptions(VoiceOptions):
+    """VoiceOptions under the names, and with the defaults, that they have for speech."""
+
+    split: bool = knob(True, "Convert the speech in pieces between its pauses.", flags=("--split-speech",))
+    clean: bool = knob(True, "Reduce the noise of the converted voice.", flags=("--clean-speech",))
+
+
+@dataclass(frozen=True)
+class SpeechFileOptions(FileOptions):
+    """How converted speech is saved."""
+
+    effects: bool = knob(False, "Give the speech the effects of a cover's vocals, as the options for effects say.")
+    output_gain: float = knob(0, "Gain of the speech in dB.", low=-60, high=60)
+    output_name: str | None = knob(None, "Name of the result, instead of '<text> (Spoken by <voice>)'.")
+
+
+@dataclass(frozen=True)
 class SpanOptions(Checked):
     """Lengths in seconds that a long signal is cut by: padding, cut search radius, cut distance, longest span."""
 
@@ -337,7 +388,29 @@ def parse_bool(text: str, name: str) -> bool:
     return word in TRUE
 
 
-RECORDS = (PitchOptions, EmbedderOptions, VoiceOptions, EffectOptions, MixOptions, OptimizationConfig)
+RECORDS = (
+    PitchOptions,
+    EmbedderOptions,
+    VoiceOptions,
+    EffectOptions,
+    MixOptions,
+    SpeakingOptions,
+    SpeechFileOptions,
+    OptimizationConfig,
+)
+
+
+def changed(*records: Any) -> dict[str, Any]:
+    """The knobs of these records that are not at their defaults: what has to be known to make a result again.
+
+    Of a path only the name, because a folder says more about its owner than about the sound.
+    """
+    values = ((spec, getattr(record, spec.name)) for record in records for spec in fields(record))
+    return {
+        spec.name: value.name if isinstance(value, Path) else value
+        for spec, value in values
+        if "help" in spec.metadata and value != spec.default
+    }
 
 
 def all_knobs() -> Iterator[tuple[type, Field]]:

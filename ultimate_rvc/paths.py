@@ -52,6 +52,11 @@ def intermediate_dir() -> Path:
     return audio_dir() / "intermediate"
 
 
+def speech_dir() -> Path:
+    """Spoken text, before and after its conversion."""
+    return audio_dir() / "speech"
+
+
 def temp_dir() -> Path:
     """Files that may be deleted at any time."""
     return _folder("URVC_TEMP_DIR", "temp")

@@ -14,6 +14,10 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    SpeakingOptions,
+    SpeechFileOptions,
+    SpeechPitchOptions,
+    SpeechVoiceOptions,
     VoiceOptions,
 )
 
@@ -23,6 +27,10 @@ TITLES = {
     VoiceOptions: "Voice",
     EffectOptions: "Effects on the vocals",
     MixOptions: "Mix and file",
+    SpeakingOptions: "Speaking",
+    SpeechPitchOptions: "Pitch",
+    SpeechVoiceOptions: "Voice",
+    SpeechFileOptions: "File",
     OptimizationConfig: "Device and speed",
 }
 T = TypeVar("T")
