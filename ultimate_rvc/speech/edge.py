@@ -43,10 +43,10 @@ class EdgeSpeaker:
         """The voice itself: whether it exists, only the network knows."""
         return asked or DEFAULT_VOICE
 
-    def speak(self, text: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
+    def speak(self, text: str, voice: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
         """The text, spoken. Edge-tts cuts long texts itself."""
         on_progress(Progress("speak", 0, 1))
-        request = self._request(text, options)
+        request = self._request(text, voice, options)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "speech.mp3"
             with _network_told():
@@ -55,8 +55,7 @@ class EdgeSpeaker:
         on_progress(Progress("speak", 1, 1))
         return audio
 
-    def _request(self, text: str, options: SpeakingOptions) -> Any:
-        voice = self.voice_for(options.tts_voice)
+    def _request(self, text: str, voice: str, options: SpeakingOptions) -> Any:
         try:
             return self._edge_tts.Communicate(
                 text,
@@ -76,9 +75,7 @@ def _network_told() -> Iterator[None]:
         yield
     except Exception as error:
         reason = " ".join(OBJECTS.sub("", str(error)).split())[:200] or type(error).__name__
-        raise SpeechError(
-            f"edge-tts failed ({reason}); it needs the network, and --engine system none"
-        ) from error
+        raise SpeechError(f"edge-tts failed ({reason}); it needs the network, and --engine system none") from error
 
 
 def _voice(found: dict[str, Any]) -> SpeechVoice:

@@ -29,8 +29,8 @@ class Speaker(Protocol):
     def voice_for(self, asked: str | None) -> str:
         """The name of the voice that speaks when this one is asked for. Raises OptionError."""
 
-    def speak(self, text: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
-        """The text, spoken. Raises SpeechError when the engine fails, OptionError for a voice that it lacks."""
+    def speak(self, text: str, voice: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
+        """The text, spoken by a voice that `voice_for` has named. Raises SpeechError when the engine fails."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def speak(text: str, options: SpeakingOptions, on_progress: OnProgress) -> Spoke
 
     def spoken_by(speaker: Speaker) -> Spoken:
         voice = speaker.voice_for(options.tts_voice)
-        return Spoken(speaker.speak(text, options, on_progress), speaker.name, voice)
+        return Spoken(speaker.speak(text, voice, options, on_progress), speaker.name, voice)
 
     return _first_that_works(options.engine, spoken_by)
 

@@ -41,8 +41,8 @@ ESPEAK_HZ = 100.0
 MBROLA = "mb/"
 ESPEAK_ROW = re.compile(r"^\s*\d+\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)")
 SAY_ROW = re.compile(r"^(.+?)\s+([a-z]{2,3}_\w+)\s+#\s*(.*)$")
-# Names as edge-tts has them begin with a language: en-US-ChristopherNeural.
-LANGUAGE = re.compile(r"^([a-z]{2,3})[-_]([A-Za-z]{2,4})\b")
+# A language alone, or the name of one of edge-tts's voices: da, en-US, en-US-ChristopherNeural.
+LANGUAGE = re.compile(r"^([a-z]{2,3})(-[a-z]{2,4})?(-\w+neural)?$")
 HOW_TO_INSTALL = "install espeak-ng (apt install espeak-ng, dnf install espeak-ng, brew install espeak-ng)"
 
 
@@ -83,9 +83,9 @@ class SystemSpeaker:
             return f"{same}{plus}{variant}"
         return _of_its_language(asked, voices, self.name)
 
-    def speak(self, text: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
+    def speak(self, text: str, voice: str, options: SpeakingOptions, on_progress: OnProgress) -> Audio:
         """The text, spoken piece by piece."""
-        arguments = self._program.arguments(self.voice_for(options.tts_voice), options)
+        arguments = self._program.arguments(voice, options)
         spoken, done = [], 0
         for part in pieces(text, LONGEST_PIECE):
             on_progress(Progress("speak", done, len(text)))
@@ -127,14 +127,16 @@ def open_system_speaker() -> SystemSpeaker:
 
 
 def _of_its_language(asked: str, voices: Sequence[SpeechVoice], engine: str) -> str:
-    locales = {voice.locale.lower().replace("_", "-"): voice.name for voice in reversed(voices)}
-    language = LANGUAGE.match(asked)
-    wanted = ["-".join(language.groups()).lower(), language[1].lower()] if language else []
-    found = next((locales[locale] for locale in wanted if locale in locales), None)
-    if found is None:
-        near = difflib.get_close_matches(asked, [voice.name for voice in voices], n=3, cutoff=0.3)
+    """A voice of the language that another engine's voice has; of its country if there is one."""
+    named = LANGUAGE.match(asked.lower())
+    language, country = (named[1], named[2] or "") if named else ("", "")
+    speakers = [voice for voice in voices if language == voice.locale.lower().split("-")[0]]
+    if not speakers:
+        near = difflib.get_close_matches(asked, [voice.name for voice in voices], n=3)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise OptionError(f"{engine} has no voice {asked!r}; {meant}see 'list-edge-tts-voices --engine system'")
+    same_country = [voice for voice in speakers if voice.locale.lower() == language + country]
+    found = (same_country or speakers)[0].name
     logger.warning("%s has no voice %s; %s speaks instead", engine, asked, found)
     return found
 
