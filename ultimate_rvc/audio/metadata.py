@@ -52,7 +52,8 @@ def read_metadata(path: Path | str) -> dict[str, str]:
 
     try:
         with av.open(f"file:{path}", metadata_errors="replace") as container:
-            found = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
+            # The file's own word goes before what an mp3's stream says of the library that laid it out.
+            found = [*(stream.metadata for stream in container.streams.audio[:1]), container.metadata]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     said = {name.lower(): text for each in found for name, text in each.items()}
