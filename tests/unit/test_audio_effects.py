@@ -11,6 +11,7 @@ from ultimate_rvc.audio import deesser
 from ultimate_rvc.audio.deesser import deessed
 from ultimate_rvc.audio.effects import pitch_shift, postprocess, reduce_noise
 from ultimate_rvc.audio.file import Audio
+from ultimate_rvc.audio.shift import steady_ratio
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import EffectOptions
 
@@ -21,7 +22,13 @@ DRY = EffectOptions(wet_level=0, dry_level=0.5)
 LEVEL_DB = 0.05
 # The compressor's level follows the wave itself, so a tone is turned down a little less than its peak.
 COMPRESSED_DB = 1.0
-PITCH_CENTS = 5.0
+PITCH_CENTS = 5.5
+# The nearest ratio that keeps time, within nine semitones and within an octave.
+STEADY_CENTS, STEADY_OCTAVE_CENTS = 4.0, 7.0
+# Below this, two drums are heard as one.
+IN_TIME_S = 0.010
+# What a click in another place of the engine's hop differs by.
+DRIFT_S = 0.005
 # An s begins and ends inside the window that it is found by.
 SIBILANT_DB = 0.3
 # What the de-esser may change below 4 kHz: less than anybody hears.
@@ -96,6 +103,38 @@ def test_a_shift_keeps_length_and_time_and_starts_without_a_click(semitones):
     centre = np.average(np.arange(len(wav)), weights=shifted.samples[0] ** 2)
     assert abs(centre - 0.75 * RATE) < 0.005 * RATE
     assert meters.level_db(shifted.samples[:, : RATE // 4]) < -80
+
+
+def clicks(seconds: float, rate: int, at_s: list[float]) -> np.ndarray:
+    """Short tones that begin at once."""
+    wav = sounds.silence(seconds, rate)
+    click = sounds.tone(800, 0.05, rate) * np.exp(-np.arange(round(0.05 * rate)) / (0.007 * rate))
+    for start in at_s:
+        wav[round(start * rate) :][: len(click)] += click.astype(np.float32)
+    return wav
+
+
+def onset_s(wav: np.ndarray, rate: int, near_s: float) -> float:
+    """When the click near this time rises to half of its height."""
+    first = round((near_s - 0.2) * rate)
+    height = np.convolve(np.abs(wav[first : first + round(0.4 * rate)]), np.hanning(rate // 500), mode="same")
+    return (first + int(np.argmax(height > 0.5 * height.max()))) / rate
+
+
+@pytest.mark.parametrize(("semitones", "rate"), [(-3, 44_100), (4, 44_100), (-1, 48_000), (7, 44_100), (-12, 22_050)])
+def test_a_shifted_song_stays_in_time_to_its_end(semitones, rate):
+    """One click near each end: the engine alone would move the second by up to 70 ms in 40 s."""
+    at_s = [1.0, 39.0]
+    wav = clicks(40, rate, at_s)
+    shifted = pitch_shift(Audio(wav, rate), semitones).samples[0]
+    moved_s = [onset_s(shifted, rate, moment) - onset_s(wav, rate, moment) for moment in at_s]
+    assert abs(moved_s[1] - moved_s[0]) < DRIFT_S and max(map(abs, moved_s)) < IN_TIME_S
+
+
+@pytest.mark.parametrize("semitones", [-12, -10, -7, -3, -1, 0.5, 2, 5, 9, 12])
+def test_what_keeps_time_is_in_tune(semitones):
+    off_cents = 1_200 * np.log2(steady_ratio(2 ** (semitones / 12))) - 100 * semitones
+    assert abs(off_cents) < (STEADY_CENTS if abs(semitones) <= 9 else STEADY_OCTAVE_CENTS)
 
 
 def test_a_shift_keeps_the_middle_in_the_middle():

@@ -1,8 +1,7 @@
-"""What is done to a track besides its conversion: reverb and its companions, pitch shift, noise reduction.
+"""What is done to a track besides its conversion: de-esser, reverb and its companions, pitch shift, noise reduction.
 
 High-pass, compressor and reverb are those of pedalboard (JUCE, Freeverb), by default with the numbers that people's
-covers were made with; pitch is shifted by Rubber Band's finer engine (R3), noise is gated in the spectrum by
-noisereduce.
+covers were made with; noise is gated in the spectrum by noisereduce.
 """
 
 from typing import TYPE_CHECKING
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ultimate_rvc.audio.deesser import deessed
+from ultimate_rvc.audio.shift import pitch_shift
 from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import EffectOptions
+
+__all__ = ["pitch_shift", "postprocess", "reduce_noise"]
 
 if TYPE_CHECKING:
     from pedalboard import Pedalboard
 
 # The chain of Ultimate RVC begins with a high-pass that has no options.
 HIGHPASS_HZ = 50.0
-# What Rubber Band keeps musical.
-MAX_SHIFT_SEMITONES = 48
 
 
 def postprocess(vocals: Audio, options: EffectOptions) -> Audio:
@@ -36,21 +36,6 @@ def postprocess(vocals: Audio, options: EffectOptions) -> Audio:
         piece = np.ascontiguousarray(dry[:, start : start + second])
         out[:, start : start + second] = board(piece, vocals.rate, reset=False)
     return Audio(out, vocals.rate)
-
-
-def pitch_shift(audio: Audio, semitones: float) -> Audio:
-    """Higher or lower by so many semitones, formants included, at the same speed: [C, N] → [C, N]; itself for 0."""
-    if not -MAX_SHIFT_SEMITONES <= semitones <= MAX_SHIFT_SEMITONES:
-        raise OptionError(f"the shift is {semitones} semitones; it must lie within ±{MAX_SHIFT_SEMITONES}")
-    if semitones == 0:
-        return audio
-    import pedalboard
-
-    # pedalboard.PitchShift, the real-time engine, misses a pure tone by up to 90 cents; the offline one by 0.1.
-    shifted = pedalboard.time_stretch(
-        audio.samples, float(audio.rate), 1.0, float(semitones), high_quality=True, preserve_formants=False
-    )
-    return Audio(_of_length(shifted, audio.length), audio.rate)
 
 
 def reduce_noise(audio: Audio, strength: float) -> Audio:
@@ -93,9 +78,3 @@ def _board(options: EffectOptions) -> "Pedalboard":
     )
     compressors = [compressor] if options.compressor else []
     return Pedalboard([HighpassFilter(cutoff_frequency_hz=HIGHPASS_HZ), *compressors, reverb])
-
-
-def _of_length(samples: np.ndarray, length: int) -> np.ndarray:
-    """[C, M] → [C, length]: cut, or silence at the end."""
-    missing = max(0, length - samples.shape[1])
-    return np.pad(samples[:, :length], ((0, 0), (0, missing)))
