@@ -223,3 +223,15 @@ def test_every_bitrate_of_mp3_is_what_the_file_has(tmp_path, kbps):
     noise = Audio(np.stack([sounds.white_noise(2, RATE, 1), sounds.white_noise(2, RATE, 2)]), RATE)
     size_bits = 8 * save(noise, tmp_path / "a.mp3", bitrate_kbps=kbps).stat().st_size
     assert size_bits / 2_000 == pytest.approx(kbps, rel=0.05)
+
+
+@pytest.mark.parametrize(("suffix", "rate", "most"), [("mp3", 16_000, 160), ("mp3", 8_000, 64), ("m4a", 16_000, 96)])
+def test_a_bitrate_beyond_what_a_slow_file_holds_is_said(tmp_path, caplog, suffix, rate, most):
+    slow = Audio(sounds.white_noise(4, rate), rate)
+    path = save(slow, tmp_path / f"a.{suffix}", bitrate_kbps=320)
+    assert f"at most {most} kbit/s" in caplog.text
+    # FFmpeg's aac encoder stays somewhat below what it is allowed.
+    assert 0.7 * most < path.stat().st_size * 8 / 4_000 < 1.1 * most
+    caplog.clear()
+    save(slow, tmp_path / f"a.{suffix}")
+    assert not caplog.text

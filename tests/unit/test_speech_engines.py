@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from tiny import meters, speakers
+from tiny import meters, sounds, speakers
 
+from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import OptionError, SpeechError
 from ultimate_rvc.options import SpeakingOptions
 from ultimate_rvc.progress import silent
@@ -89,6 +90,12 @@ def test_volume_changes_the_level(programs, percent, level_db):
         speak("hello", SpeakingOptions("system", tts_volume_change=each), silent).audio.samples for each in (0, percent)
     )
     assert meters.level_db(changed) - meters.level_db(plain) == pytest.approx(level_db, abs=0.01)
+
+
+def test_what_becomes_too_loud_is_not_clipped():
+    loud = Audio(sounds.tone(440, 1, speakers.RATE_HZ, peak=0.9), speakers.RATE_HZ)
+    joined = system._joined([loud, loud], 2.0)
+    assert joined.peak < 0.9 and np.array_equal(system._joined([loud], 1.0).samples, loud.samples)
 
 
 @pytest.mark.parametrize(("name", "voice"), [("da", "da"), ("EN-GB", "en-gb"), ("da+f3", "da+f3")])

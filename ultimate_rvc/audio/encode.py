@@ -20,6 +20,7 @@ from ultimate_rvc.audio.ogg import fix_serial
 from ultimate_rvc.audio.resample import resample
 from ultimate_rvc.audio.sound import Audio, decibels
 from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import BITRATES_KBPS
 
 if TYPE_CHECKING:
     import av
@@ -53,11 +54,12 @@ Write = Callable[[Path, Audio, Details], None]
 
 @dataclass(frozen=True)
 class Format:
-    """How one suffix is written; `rates_hz` is empty where every rate can be held."""
+    """How one suffix is written; `rates_hz` is empty where every rate can be held, `most_kbps` None for any bitrate."""
 
     name: str
     write: Write
     rates_hz: tuple[int, ...] = ()
+    most_kbps: Callable[[Audio], int] | None = None
 
 
 def encode(audio: Audio, path: Path, fmt: Format, details: Details) -> None:
@@ -71,6 +73,24 @@ def format_of(path: Path) -> Format:
     if name not in FORMATS:
         raise OptionError(f"{str(path)!r} has no known audio suffix; choose from {', '.join(FORMATS)}")
     return FORMATS[name]
+
+
+def held_kbps(audio: Audio, fmt: Format, asked: int | None) -> int:
+    """The bitrate asked for, or the default, as far as the format holds it at the audio's rate; the log says if not."""
+    most = fmt.most_kbps(audio) if fmt.most_kbps else BITRATES_KBPS["ogg"][-1]
+    if asked and asked > most:
+        logger.warning("%s at %d Hz holds at most %d kbit/s, and is written so", fmt.name, audio.rate, most)
+    return min(asked or DEFAULT_BITRATE_KBPS, most)
+
+
+def _most_of_mp3(audio: Audio) -> int:
+    """What MPEG-1, 2 and 2.5 end with."""
+    return next(kbps for rate, kbps in ((32_000, 320), (16_000, 160), (0, 64)) if audio.rate >= rate)
+
+
+def _most_of_aac(audio: Audio) -> int:
+    """6144 bits per channel in a frame of 1024 samples."""
+    return 6 * audio.channels * audio.rate // 1_000
 
 
 def fitted(audio: Audio, fmt: Format) -> Audio:
@@ -204,8 +224,8 @@ FORMATS = {
         Format("wav", _by_libsndfile("WAV", "PCM_16")),
         Format("flac", _by_libsndfile("FLAC", "PCM_16")),
         Format("ogg", _as_ogg),
-        Format("mp3", _by_ffmpeg("mp3", "libmp3lame", "TSSE"), MP3_RATES_HZ),
-        Format("m4a", _by_ffmpeg("ipod", "aac", "encoding_tool"), AAC_RATES_HZ),
-        Format("aac", _by_ffmpeg("adts", "aac"), AAC_RATES_HZ),
+        Format("mp3", _by_ffmpeg("mp3", "libmp3lame", "TSSE"), MP3_RATES_HZ, _most_of_mp3),
+        Format("m4a", _by_ffmpeg("ipod", "aac", "encoding_tool"), AAC_RATES_HZ, _most_of_aac),
+        Format("aac", _by_ffmpeg("adts", "aac"), AAC_RATES_HZ, _most_of_aac),
     )
 }

@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from ultimate_rvc.audio.decode import NARROW_BAND, check_channels, decode
-from ultimate_rvc.audio.encode import DEFAULT_BITRATE_KBPS, Details, encode, fitted, format_of, settle
+from ultimate_rvc.audio.encode import Details, encode, fitted, format_of, held_kbps, settle
 from ultimate_rvc.audio.metadata import checked, read_metadata
 from ultimate_rvc.audio.sound import Audio, amplitude
 from ultimate_rvc.errors import AudioError, OutputError
@@ -57,12 +57,12 @@ def save(
     path = Path(path)
     fmt = format_of(path)
     check_bitrate(fmt.name, bitrate_kbps)
-    details = Details(bitrate_kbps or DEFAULT_BITRATE_KBPS, checked(metadata))
+    about = checked(metadata)
     check_channels(str(path), audio.channels)
     check_samples(audio, str(path))
     fitting = fitted(audio, fmt)
     with replacing(path) as temporary:
-        encode(fitting, temporary, fmt, details)
+        encode(fitting, temporary, fmt, Details(held_kbps(fitting, fmt, bitrate_kbps), about))
     return path
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ultimate_rvc.audio.file import load
+from ultimate_rvc.audio.limiter import limit
 from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import AudioError, OptionError, SpeechError
 from ultimate_rvc.options import SpeakingOptions
@@ -142,8 +143,11 @@ def _of_its_language(asked: str, voices: Sequence[SpeechVoice], engine: str) -> 
 
 
 def _joined(spoken: Sequence[Audio], volume: float) -> Audio:
-    """Pieces of one rate, end to end."""
-    return Audio(volume * np.concatenate([part.samples for part in spoken], axis=1), spoken[0].rate)
+    """Pieces of one rate, end to end; what gets too loud is limited, not clipped."""
+    samples = np.float32(volume) * np.concatenate([part.samples for part in spoken], axis=1)
+    if volume > 1:
+        limit(samples, spoken[0].rate)
+    return Audio(samples, spoken[0].rate)
 
 
 def _words_per_minute(options: SpeakingOptions) -> int:
