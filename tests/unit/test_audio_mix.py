@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from tiny import meters, sounds
 
-from ultimate_rvc.audio.file import Audio
+from ultimate_rvc.audio.file import Audio, load, read_metadata
 from ultimate_rvc.audio.limiter import CEILING_DB
-from ultimate_rvc.audio.mix import PEAK_LIMIT, Stem, mix
+from ultimate_rvc.audio.mix import PEAK_LIMIT, Stem, mix, save_mix
 from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import MixOptions
 
 RATE = 44_100
 # Rounding of float32 sums.
@@ -136,3 +137,10 @@ def test_stems_are_unchanged():
 def test_no_stems_are_refused():
     with pytest.raises(OptionError):
         mix([], RATE)
+
+
+def test_a_mix_is_saved_as_its_options_say(tmp_path):
+    options = MixOptions(output_sr=48_000, output_format="mp3", bitrate=64, limiter=False)
+    path = save_mix([Stem(tone(440, 0.9, seconds=2), 6)], tmp_path / "a.mp3", options, {"title": "A"})
+    assert path.stat().st_size * 8 / 2_000 == pytest.approx(64, rel=0.1)
+    assert load(path).rate == 48_000 and read_metadata(path)["title"] == "A"

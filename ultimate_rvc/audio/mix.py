@@ -4,15 +4,18 @@ Where the sum is too loud, a limiter turns down those moments only, or the whole
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from ultimate_rvc.audio.file import save
 from ultimate_rvc.audio.limiter import CEILING_DB, limit
 from ultimate_rvc.audio.resample import resampled, resampled_length
 from ultimate_rvc.audio.sound import Audio, amplitude, decibels
 from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import FileOptions
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +56,14 @@ def mix(stems: Sequence[Stem], rate: int, *, limiter: bool = True) -> Audio:
     else:
         _turn_down(total)
     return Audio(total, rate)
+
+
+def save_mix(
+    stems: Sequence[Stem], path: Path, options: FileOptions, metadata: Mapping[str, str] | None = None
+) -> Path:
+    """Mixes the stems as the options say, writes the file with its metadata and returns path. Raises as `save` does."""
+    mixed = mix(stems, options.output_sr, limiter=options.limiter)
+    return save(mixed, path, bitrate_kbps=options.bitrate, metadata=metadata)
 
 
 def _add(channel: np.ndarray, side: np.ndarray, stem: Stem, rate: int) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 from ultimate_rvc import paths
 from ultimate_rvc.audio.effects import pitch_shift, postprocess
 from ultimate_rvc.audio.file import Audio, check_convertible, load, save
-from ultimate_rvc.audio.mix import Stem, mix
+from ultimate_rvc.audio.metadata import describe
+from ultimate_rvc.audio.mix import Stem, save_mix
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import cover_name, safe_name
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, EffectOptions, MixOptions
+from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, EffectOptions, MixOptions, changed
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.voices import VoiceFiles, find_voice
@@ -55,6 +56,7 @@ class CoverResult:
 class Plan:
     """A request that has been checked: everything it names is there, everything it writes can be written."""
 
+    song: str
     voice: VoiceFiles
     vocals: Path
     instrumentals: Path | None
@@ -80,8 +82,14 @@ def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress
         shifted = _shifted(music, request.singing.pitch.n_semitones, plan, studio)
         stems.append(Stem(shifted, request.mix.inst_gain))
     with studio.stage("mix and save"):
-        path = save(mix(stems, request.mix.output_sr), plan.target)
+        path = save_mix(stems, plan.target, request.mix, _about(request, plan))
     return CoverResult(path, plan.intermediates, used, costs)
+
+
+def _about(request: CoverRequest, plan: Plan) -> dict[str, str]:
+    singing = request.singing
+    settings = changed(singing.pitch, singing.embedder, singing.voice, request.effects, request.mix)
+    return describe(plan.song, plan.voice.name, settings)
 
 
 def plan_cover(request: CoverRequest) -> Plan:
@@ -91,7 +99,8 @@ def plan_cover(request: CoverRequest) -> Plan:
     instrumentals = local_file(request.instrumentals) if request.instrumentals else None
     require_file(request.singing.pitch.f0_file)
     song = _song_of(request.source) if request.source else vocals.stem
-    plan = Plan(voice, vocals, instrumentals, _target(request, song, voice), _intermediates(request, song, voice))
+    target, files = _target(request, song, voice), _intermediates(request, song, voice)
+    plan = Plan(song, voice, vocals, instrumentals, target, files)
     require_apart([plan.target, *plan.intermediates.values()], [path for path in (vocals, instrumentals) if path])
     _say_what_has_no_effect(request)
     return plan

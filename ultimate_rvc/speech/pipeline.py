@@ -11,7 +11,7 @@ from ultimate_rvc import paths
 from ultimate_rvc.audio.effects import postprocess
 from ultimate_rvc.audio.file import Audio, check_convertible, save
 from ultimate_rvc.audio.metadata import describe
-from ultimate_rvc.audio.mix import Stem, mix
+from ultimate_rvc.audio.mix import Stem, save_mix
 from ultimate_rvc.covers.checks import require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import safe_name
@@ -102,8 +102,7 @@ def _finish(speech: Audio, request: SpeechRequest, target: Path, about: Mapping[
     """Effects if they are wanted, then gain, limiter, rate and file."""
     options = request.file
     effected = postprocess(speech, request.effects) if options.effects else speech
-    mixed = mix([Stem(effected, options.output_gain)], options.output_sr, limiter=options.limiter)
-    return save(mixed, target, bitrate_kbps=options.bitrate, metadata=about)
+    return save_mix([Stem(effected, options.output_gain)], target, options, about)
 
 
 def _about(request: SpeechRequest, script: Script, voice: VoiceFiles, spoken: Spoken) -> dict[str, str]:
