@@ -192,6 +192,7 @@ class FileOptions(Checked):
         None, "Bitrate of mp3, ogg, m4a or aac in kbit/s; left out: 256.", low=32, high=500, flags=("--bitrate",)
     )
     limiter: bool = knob(True, "Limit loud moments only; off: what is too loud is turned down as a whole.")
+    output_name: str | None = knob(None, "Name of the result, instead of '<what is heard> (<voice> …)'.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -218,7 +219,6 @@ class MixOptions(FileOptions):
     main_gain: float = knob(0, "Gain of the vocals in dB.", low=-60, high=60)
     inst_gain: float = knob(0, "Gain of the instrumentals in dB.", low=-60, high=60)
     backup_gain: float = knob(0, "Gain of the backup vocals in dB.", low=-60, high=60)
-    output_name: str | None = knob(None, "Name of the cover, instead of '<song> (<voice> Ver)'.")
 
 
 @dataclass(frozen=True)
@@ -263,12 +263,11 @@ class SpeechVoiceOptions(VoiceOptions):
 
 
 @dataclass(frozen=True)
-class SpeechFileOptions(FileOptions):
-    """How converted speech is saved."""
+class SpeechMixOptions(Checked):
+    """What is done to converted speech before it is saved."""
 
     effects: bool = knob(False, "Give the speech the effects of a cover's vocals, as the options for effects say.")
     output_gain: float = knob(0, "Gain of the speech in dB.", low=-60, high=60)
-    output_name: str | None = knob(None, "Name of the result, instead of '<text> (Spoken by <voice>)'.")
 
 
 @dataclass(frozen=True)
@@ -395,21 +394,21 @@ RECORDS = (
     EffectOptions,
     MixOptions,
     SpeakingOptions,
-    SpeechFileOptions,
+    SpeechMixOptions,
     OptimizationConfig,
 )
 
 
 def changed(*records: Any) -> dict[str, Any]:
-    """The knobs of these records that are not at their defaults: what has to be known to make a result again.
+    """The knobs of these records that are not at their defaults: what has to be known to make a sound again.
 
-    Of a path only the name, because a folder says more about its owner than about the sound.
+    Not what it is called, and of a path only the name: a folder says more about its owner than about the sound.
     """
     values = ((spec, getattr(record, spec.name)) for record in records for spec in fields(record))
     return {
         spec.name: value.name if isinstance(value, Path) else value
         for spec, value in values
-        if "help" in spec.metadata and value != spec.default
+        if "help" in spec.metadata and value != spec.default and spec.name != "output_name"
     }
 
 

@@ -11,11 +11,12 @@ import click
 from ultimate_rvc.options import (
     EffectOptions,
     EmbedderOptions,
+    FileOptions,
     MixOptions,
     OptimizationConfig,
     PitchOptions,
     SpeakingOptions,
-    SpeechFileOptions,
+    SpeechMixOptions,
     SpeechPitchOptions,
     SpeechVoiceOptions,
     VoiceOptions,
@@ -30,7 +31,8 @@ TITLES = {
     SpeakingOptions: "Speaking",
     SpeechPitchOptions: "Pitch",
     SpeechVoiceOptions: "Voice",
-    SpeechFileOptions: "File",
+    SpeechMixOptions: "Mix",
+    FileOptions: "File",
     OptimizationConfig: "Device and speed",
 }
 T = TypeVar("T")

@@ -14,9 +14,10 @@ from ultimate_rvc.options import (
     ConversionOptions,
     EffectOptions,
     EmbedderOptions,
+    FileOptions,
     OptimizationConfig,
     SpeakingOptions,
-    SpeechFileOptions,
+    SpeechMixOptions,
     SpeechPitchOptions,
     SpeechVoiceOptions,
 )
@@ -50,7 +51,7 @@ def run_edge_tts(ctx: click.Context, source: str, **values: Any) -> None:
 @click.argument("source")
 @click.argument("model_name")
 @session_options
-@knobs(SpeakingOptions, *SINGING, EffectOptions, SpeechFileOptions, OptimizationConfig)
+@knobs(SpeakingOptions, *SINGING, EffectOptions, SpeechMixOptions, FileOptions, OptimizationConfig)
 @click.pass_context
 def run_pipeline(ctx: click.Context, source: str, model_name: str, **values: Any) -> None:
     """Speak SOURCE, a text or the path of a text file, with the voice MODEL_NAME."""
@@ -62,7 +63,8 @@ def run_pipeline(ctx: click.Context, source: str, model_name: str, **values: Any
         record_of(SpeakingOptions, values),
         ConversionOptions(*(record_of(record, values) for record in SINGING)),
         record_of(EffectOptions, values),
-        record_of(SpeechFileOptions, values),
+        record_of(SpeechMixOptions, values),
+        record_of(FileOptions, values),
     )
     run(ctx, lambda open_converter, on_progress: make_speech(request, open_converter, on_progress), "Mixed speech")
 

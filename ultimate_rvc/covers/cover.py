@@ -12,7 +12,7 @@ from ultimate_rvc import paths
 from ultimate_rvc.audio.effects import pitch_shift, postprocess
 from ultimate_rvc.audio.file import Audio, check_convertible, load, save
 from ultimate_rvc.audio.metadata import describe
-from ultimate_rvc.audio.mix import Stem, save_mix
+from ultimate_rvc.audio.mix import Stem, mix
 from ultimate_rvc.covers.checks import local_file, require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import cover_name, safe_name
@@ -82,7 +82,8 @@ def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress
         shifted = _shifted(music, request.singing.pitch.n_semitones, plan, studio)
         stems.append(Stem(shifted, request.mix.inst_gain))
     with studio.stage("mix and save"):
-        path = save_mix(stems, plan.target, request.mix, _about(request, plan))
+        mixed = mix(stems, request.mix.output_sr, limiter=request.mix.limiter)
+        path = save(mixed, plan.target, bitrate_kbps=request.mix.bitrate, metadata=_about(request, plan))
     return CoverResult(path, plan.intermediates, used, costs)
 
 

@@ -15,7 +15,14 @@ from ultimate_rvc.audio.mix import Stem, save_mix
 from ultimate_rvc.covers.checks import require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.names import safe_name
-from ultimate_rvc.options import ConversionOptions, EffectOptions, SpeakingOptions, SpeechFileOptions, changed
+from ultimate_rvc.options import (
+    ConversionOptions,
+    EffectOptions,
+    FileOptions,
+    SpeakingOptions,
+    SpeechMixOptions,
+    changed,
+)
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.speech.engines import Spoken, speak
 from ultimate_rvc.speech.text import UNTITLED, Script, read_script
@@ -36,7 +43,8 @@ class SpeechRequest:
     speaking: SpeakingOptions = field(default_factory=SpeakingOptions)
     singing: ConversionOptions = field(default_factory=ConversionOptions)
     effects: EffectOptions = field(default_factory=EffectOptions)
-    file: SpeechFileOptions = field(default_factory=SpeechFileOptions)
+    mix: SpeechMixOptions = field(default_factory=SpeechMixOptions)
+    file: FileOptions = field(default_factory=FileOptions)
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ def _beside(spoken: Path, voice: VoiceFiles) -> Path:
     return spoken.with_name(f"{safe_name(f'{spoken.stem[:110]} ({voice.name[:40]} Ver)')}.wav")
 
 
-def _target(options: SpeechFileOptions, script: Script, voice: VoiceFiles) -> Path:
+def _target(options: FileOptions, script: Script, voice: VoiceFiles) -> Path:
     suffix = f".{options.output_format}"
     name = options.output_name or f"{script.title} (Spoken by {voice.name})"
     return paths.output_dir() / f"{safe_name(name.removesuffix(suffix))}{suffix}"
@@ -100,14 +108,14 @@ def _target(options: SpeechFileOptions, script: Script, voice: VoiceFiles) -> Pa
 
 def _finish(speech: Audio, request: SpeechRequest, target: Path, about: Mapping[str, str]) -> Path:
     """Effects if they are wanted, then gain, limiter, rate and file."""
-    options = request.file
-    effected = postprocess(speech, request.effects) if options.effects else speech
-    return save_mix([Stem(effected, options.output_gain)], target, options, about)
+    effected = postprocess(speech, request.effects) if request.mix.effects else speech
+    return save_mix([Stem(effected, request.mix.output_gain)], target, request.file, about)
 
 
 def _about(request: SpeechRequest, script: Script, voice: VoiceFiles, spoken: Spoken) -> dict[str, str]:
-    singing, effects = request.singing, [request.effects] if request.file.effects else []
-    settings = changed(request.speaking, singing.pitch, singing.embedder, singing.voice, request.file, *effects)
+    singing, effects = request.singing, [request.effects] if request.mix.effects else []
+    sung = (singing.pitch, singing.embedder, singing.voice)
+    settings = changed(request.speaking, *sung, *effects, request.mix, request.file)
     title = shorten(script.text, LONGEST_TITLE, placeholder=" …") if script.title == UNTITLED else script.title
     return describe(title, voice.name, {"spoken by": spoken.engine, "speaker": spoken.voice, **settings})
 
