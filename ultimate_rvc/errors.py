@@ -11,6 +11,7 @@ UrvcError
 │   ├── IndexFileError    a retrieval index: unreadable, or not of this voice
 │   └── WeightsNotFound   an encoder or predictor that is not here and cannot be fetched
 ├── DownloadError         the network or the server; what was fetched so far is kept
+├── SpeechError           a speech engine that is not here, or failed
 ├── DeviceError           a device that is not there, or cannot do what was asked
 ├── MeasurementError      a process that was being measured ended, or failed
 └── OutputError           a file that cannot be written; nothing is left half-written
@@ -61,6 +62,10 @@ class WeightsNotFound(ModelError):
 
 class DownloadError(UrvcError):
     """A download that failed; the part that arrived is kept and resumed."""
+
+
+class SpeechError(UrvcError):
+    """A speech engine that is not on this machine, cannot be reached, or failed."""
 
 
 class DeviceError(UrvcError):

@@ -5,7 +5,7 @@ are those of the command line; `VoiceConverter.convert_audio` has its own, older
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,15 @@ EMBEDDERS = (
     "custom",
 )
 AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
+# What each lossy format can be asked for; wav and flac have no bitrate. An mp3's are the MPEG-1 standard's own, ogg's
+# those that the Vorbis encoder has a quality for.
+BITRATES_KBPS: dict[str, Sequence[int]] = {
+    "mp3": (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    "ogg": range(64, 501),
+    "m4a": range(32, 321),
+    "aac": range(32, 321),
+}
+SPEECH_ENGINES = ("auto", "edge", "system")
 OUTPUT_RATES_HZ = (16_000, 44_100, 48_000, 96_000, 192_000)
 PRECISIONS = ("fp32", "bf16", "int8")
 # Ways of being faster, each with what it does. All are on unless strict parity is asked for, and each can be switched
@@ -157,24 +166,112 @@ class ConversionOptions:
 
 @dataclass(frozen=True)
 class EffectOptions(Checked):
-    """Reverb on the converted vocals."""
+    """What is done to the converted vocals: de-esser, compressor, reverb."""
 
+    deess: float = knob(0.0, "De-esser: dB that sharp s sounds are turned down by; 0 is off.", low=0, high=24)
+    compressor: bool = knob(True, "Compress the vocals, so that loud and quiet words come closer.")
+    compressor_threshold: float = knob(-15.0, "Compressor: level in dB above which it works.", low=-60, high=0)
+    compressor_ratio: float = knob(4.0, "Compressor: dB of the voice for one that comes out.", low=1, high=20)
+    compressor_attack: float = knob(1.0, "Compressor: milliseconds until it has turned down.", low=0.1, high=500)
+    compressor_release: float = knob(100.0, "Compressor: milliseconds until it has let go.", low=1, high=5_000)
     room_size: float = knob(0.15, "Reverb: size of the room.", low=0, high=1)
     wet_level: float = knob(0.2, "Reverb: level of the reflections.", low=0, high=1)
     dry_level: float = knob(0.8, "Reverb: level of the voice itself.", low=0, high=1)
     damping: float = knob(0.7, "Reverb: absorption of high frequencies.", low=0, high=1)
+    reverb_width: float | None = knob(
+        None,
+        "Reverb: spread of the reflections over both sides, 1 is widest; left out, a mono voice stays mono.",
+        low=0,
+        high=1,
+    )
 
 
 @dataclass(frozen=True)
-class MixOptions(Checked):
+class FileOptions(Checked):
+    """What kind of file the result is. Raises OptionError for a bitrate that the format does not have."""
+
+    output_sr: int = knob(44_100, "Sample rate of the result in Hz.", choices=OUTPUT_RATES_HZ)
+    output_format: str = knob("mp3", "File format of the result.", choices=AUDIO_FORMATS)
+    bitrate: int | None = knob(
+        None, "Bitrate of mp3, ogg, m4a or aac in kbit/s; left out: 256.", low=32, high=500, flags=("--bitrate",)
+    )
+    limiter: bool = knob(True, "Limit loud moments only; off: what is too loud is turned down as a whole.")
+    output_name: str | None = knob(None, "Name of the result, instead of '<what is heard> (<voice> …)'.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bitrate(self.output_format, self.bitrate)
+
+
+def check_bitrate(audio_format: str, kbps: int | None) -> None:
+    """Raises OptionError for a bitrate that this one of AUDIO_FORMATS cannot have; None is always fine."""
+    known = BITRATES_KBPS.get(audio_format)
+    if kbps is None or (known and kbps in known):
+        return
+    if not known:
+        raise OptionError(f"the bitrate is {kbps} kbit/s, but {audio_format} has none; leave it out")
+    allowed = (
+        f"between {known[0]} and {known[-1]}" if isinstance(known, range) else "one of " + ", ".join(map(str, known))
+    )
+    raise OptionError(f"the bitrate is {kbps} kbit/s; for {audio_format} it must be {allowed}")
+
+
+@dataclass(frozen=True)
+class MixOptions(FileOptions):
     """How the cover is mixed and saved."""
 
-    main_gain: int = knob(0, "Gain of the vocals in dB.", low=-60, high=60)
-    inst_gain: int = knob(0, "Gain of the instrumentals in dB.", low=-60, high=60)
-    backup_gain: int = knob(0, "Gain of the backup vocals in dB.", low=-60, high=60)
-    output_sr: int = knob(44_100, "Sample rate of the cover in Hz.", choices=OUTPUT_RATES_HZ)
-    output_format: str = knob("mp3", "File format of the cover.", choices=AUDIO_FORMATS)
-    output_name: str | None = knob(None, "Name of the cover, instead of '<song> (<voice> Ver)'.")
+    main_gain: float = knob(0, "Gain of the vocals in dB.", low=-60, high=60)
+    inst_gain: float = knob(0, "Gain of the instrumentals in dB.", low=-60, high=60)
+    backup_gain: float = knob(0, "Gain of the backup vocals in dB.", low=-60, high=60)
+
+
+@dataclass(frozen=True)
+class SpeakingOptions(Checked):
+    """How a text is spoken before it is converted."""
+
+    engine: str = knob(
+        "auto",
+        "Who speaks: edge (Microsoft's voices, needs the network), system (say on macOS, espeak-ng on Linux), or auto: "
+        "the first of them that works.",
+        choices=SPEECH_ENGINES,
+    )
+    tts_voice: str | None = knob(
+        None,
+        "The engine's voice; left out, en-US-ChristopherNeural of edge, or the system's own.",
+        flags=("--tts-voice", "--voice"),
+    )
+    tts_pitch_shift: int = knob(
+        0, "Hz that the spoken voice is shifted by.", low=-300, high=300, flags=("--tts-pitch-shift", "--pitch-shift")
+    )
+    tts_speed_change: int = knob(
+        0, "Percent that is spoken faster.", low=-90, high=300, flags=("--tts-speed-change", "--speed-change")
+    )
+    tts_volume_change: int = knob(
+        0, "Percent that is spoken louder.", low=-100, high=100, flags=("--tts-volume-change", "--volume-change")
+    )
+
+
+@dataclass(frozen=True)
+class SpeechPitchOptions(PitchOptions):
+    """PitchOptions under the names that they have for speech."""
+
+    autotune: bool = knob(False, "Snap the pitch to the chromatic scale.", flags=("--autotune-speech",))
+
+
+@dataclass(frozen=True)
+class SpeechVoiceOptions(VoiceOptions):
+    """VoiceOptions under the names, and with the defaults, that they have for speech."""
+
+    split: bool = knob(True, "Convert the speech in pieces between its pauses.", flags=("--split-speech",))
+    clean: bool = knob(True, "Reduce the noise of the converted voice.", flags=("--clean-speech",))
+
+
+@dataclass(frozen=True)
+class SpeechMixOptions(Checked):
+    """What is done to converted speech before it is saved."""
+
+    effects: bool = knob(False, "Give the speech the effects of a cover's vocals, as the options for effects say.")
+    output_gain: float = knob(0, "Gain of the speech in dB.", low=-60, high=60)
 
 
 @dataclass(frozen=True)
@@ -311,7 +408,30 @@ def parse_bool(text: str, name: str) -> bool:
     return word in TRUE
 
 
-RECORDS = (PitchOptions, EmbedderOptions, VoiceOptions, EffectOptions, MixOptions, CoverOptions, OptimizationConfig)
+RECORDS = (
+    PitchOptions,
+    EmbedderOptions,
+    VoiceOptions,
+    EffectOptions,
+    MixOptions,
+    CoverOptions,
+    SpeakingOptions,
+    SpeechMixOptions,
+    OptimizationConfig,
+)
+
+
+def changed(*records: Any) -> dict[str, Any]:
+    """The knobs of these records that are not at their defaults: what has to be known to make a sound again.
+
+    Not what it is called, and of a path only the name: a folder says more about its owner than about the sound.
+    """
+    values = ((spec, getattr(record, spec.name)) for record in records for spec in fields(record))
+    return {
+        spec.name: value.name if isinstance(value, Path) else value
+        for spec, value in values
+        if "help" in spec.metadata and value != spec.default and spec.name != "output_name"
+    }
 
 
 def all_knobs() -> Iterator[tuple[type, Field]]:

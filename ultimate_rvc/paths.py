@@ -57,6 +57,11 @@ def cache_dir() -> Path:
     return audio_dir() / "cache"
 
 
+def speech_dir() -> Path:
+    """Spoken text, before and after its conversion."""
+    return audio_dir() / "speech"
+
+
 def temp_dir() -> Path:
     """Files that may be deleted at any time."""
     return _folder("URVC_TEMP_DIR", "temp")

@@ -34,3 +34,10 @@ def middle(wav: np.ndarray, rate: int, edge_s: float = 0.25) -> np.ndarray:
     """A sound [..., N] without its first and last edge_s."""
     edge = round(edge_s * rate)
     return wav[..., edge : wav.shape[-1] - edge]
+
+
+def true_peak_db(samples: np.ndarray) -> float:
+    """The top of the wave [C, N] between its samples, eight times oversampled, in dB of full scale."""
+    from scipy.signal import resample_poly
+
+    return 20 * float(np.log10(np.abs(resample_poly(samples, 8, 1, axis=-1)).max()))

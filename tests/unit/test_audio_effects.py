@@ -1,12 +1,17 @@
 """Effects: each does what it is named for, keeps the length, and does nothing when it is off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pedalboard
 import pytest
 from tiny import meters, sounds
 
+from ultimate_rvc.audio import deesser
+from ultimate_rvc.audio.deesser import deessed
 from ultimate_rvc.audio.effects import pitch_shift, postprocess, reduce_noise
 from ultimate_rvc.audio.file import Audio
+from ultimate_rvc.audio.shift import steady_ratio
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import EffectOptions
 
@@ -17,7 +22,17 @@ DRY = EffectOptions(wet_level=0, dry_level=0.5)
 LEVEL_DB = 0.05
 # The compressor's level follows the wave itself, so a tone is turned down a little less than its peak.
 COMPRESSED_DB = 1.0
-PITCH_CENTS = 5.0
+PITCH_CENTS = 5.5
+# The nearest ratio that keeps time, within nine semitones and within an octave.
+STEADY_CENTS, STEADY_OCTAVE_CENTS = 4.0, 7.0
+# Below this, two drums are heard as one.
+IN_TIME_S = 0.010
+# What a click in another place of the engine's hop differs by.
+DRIFT_S = 0.005
+# An s begins and ends inside the window that it is found by.
+SIBILANT_DB = 0.3
+# What the de-esser may change below 4 kHz: less than anybody hears.
+BELOW_DB = 0.1
 
 
 def tone(hz: float, peak: float = 0.1, seconds: float = 2.0) -> Audio:
@@ -90,6 +105,38 @@ def test_a_shift_keeps_length_and_time_and_starts_without_a_click(semitones):
     assert meters.level_db(shifted.samples[:, : RATE // 4]) < -80
 
 
+def clicks(seconds: float, rate: int, at_s: list[float]) -> np.ndarray:
+    """Short tones that begin at once."""
+    wav = sounds.silence(seconds, rate)
+    click = sounds.tone(800, 0.05, rate) * np.exp(-np.arange(round(0.05 * rate)) / (0.007 * rate))
+    for start in at_s:
+        wav[round(start * rate) :][: len(click)] += click.astype(np.float32)
+    return wav
+
+
+def onset_s(wav: np.ndarray, rate: int, near_s: float) -> float:
+    """When the click near this time rises to half of its height."""
+    first = round((near_s - 0.2) * rate)
+    height = np.convolve(np.abs(wav[first : first + round(0.4 * rate)]), np.hanning(rate // 500), mode="same")
+    return (first + int(np.argmax(height > 0.5 * height.max()))) / rate
+
+
+@pytest.mark.parametrize(("semitones", "rate"), [(-3, 44_100), (4, 44_100), (-1, 48_000), (7, 44_100), (-12, 22_050)])
+def test_a_shifted_song_stays_in_time_to_its_end(semitones, rate):
+    """One click near each end: the engine alone would move the second by up to 70 ms in 40 s."""
+    at_s = [1.0, 39.0]
+    wav = clicks(40, rate, at_s)
+    shifted = pitch_shift(Audio(wav, rate), semitones).samples[0]
+    moved_s = [onset_s(shifted, rate, moment) - onset_s(wav, rate, moment) for moment in at_s]
+    assert abs(moved_s[1] - moved_s[0]) < DRIFT_S and max(map(abs, moved_s)) < IN_TIME_S
+
+
+@pytest.mark.parametrize("semitones", [-12, -10, -7, -3, -1, 0.5, 2, 5, 9, 12])
+def test_what_keeps_time_is_in_tune(semitones):
+    off_cents = 1_200 * np.log2(steady_ratio(2 ** (semitones / 12))) - 100 * semitones
+    assert abs(off_cents) < (STEADY_CENTS if abs(semitones) <= 9 else STEADY_OCTAVE_CENTS)
+
+
 def test_a_shift_keeps_the_middle_in_the_middle():
     voice = sounds.voice_like(1, RATE)
     shifted = pitch_shift(Audio(np.stack([voice, voice]), RATE), 3)
@@ -127,3 +174,103 @@ def test_silence_stays_silence():
 def test_values_out_of_range_are_refused(call):
     with pytest.raises(OptionError):
         call(tone(440))
+
+
+def sibilant(seconds: float = 0.3) -> np.ndarray:
+    """Noise between 5 and 10 kHz, as loud as a vowel."""
+    from scipy.signal import butter, sosfiltfilt
+
+    band = butter(6, (5_000, 10_000), "bandpass", fs=RATE, output="sos")
+    return 0.2 * sosfiltfilt(band, np.random.default_rng(0).standard_normal(round(seconds * RATE)))
+
+
+def band_db(wav: np.ndarray, low_hz: float, high_hz: float) -> float:
+    spectrum = np.abs(np.fft.rfft(wav * np.hanning(len(wav)))) ** 2
+    hz = np.fft.rfftfreq(len(wav), 1 / RATE)
+    return 10 * np.log10(spectrum[(low_hz < hz) & (hz < high_hz)].sum())
+
+
+@pytest.mark.parametrize("depth_db", [3, 6, 12])
+def test_the_deesser_takes_its_depth_from_an_s_and_nothing_from_a_vowel(depth_db):
+    wav, where = sounds.voice_like(6, RATE, peak=0.3), slice(3 * RATE, 3 * RATE + RATE // 5)
+    wav[where] = sibilant(0.2)[: RATE // 5] + 0.02 * wav[where]
+    quieter = deessed(Audio(wav, RATE), depth_db).samples[0]
+    assert band_db(quieter[where], 5_000, 10_000) - band_db(wav[where], 5_000, 10_000) == pytest.approx(
+        -depth_db, abs=SIBILANT_DB
+    )
+    assert abs(band_db(quieter[where], 100, 4_000) - band_db(wav[where], 100, 4_000)) < BELOW_DB
+    vowel = slice(RATE // 4, RATE)
+    assert np.array_equal(quieter[vowel], wav[vowel])
+
+
+def test_a_quiet_s_is_found_like_a_loud_one():
+    loud = Audio(sibilant(), RATE)
+    quiet = Audio(0.05 * loud.samples, RATE)
+    assert np.abs(deessed(quiet, 6).samples - 0.05 * deessed(loud, 6).samples).max() < 1e-6
+
+
+def test_the_deesser_shows_no_seam_between_its_blocks(monkeypatch):
+    voice = Audio(np.tile(np.concatenate([sibilant(0.4), sounds.voice_like(0.7, RATE)]), 8), RATE)
+    whole = deessed(voice, 9)
+    monkeypatch.setattr(deesser, "BLOCK_S", 1)
+    assert np.abs(whole.samples - deessed(voice, 9).samples).max() < 1e-6
+
+
+@pytest.mark.parametrize("length", [1, 50, 2_000])
+def test_the_deesser_keeps_any_length(length):
+    assert deessed(Audio(np.full((2, length), 0.1), RATE), 6).samples.shape == (2, length)
+
+
+def test_the_chain_uses_the_deesser():
+    s = Audio(np.pad(sibilant(), RATE // 4), RATE)
+    before, after = (
+        postprocess(s, replace(DRY, compressor=False, deess=depth)).samples[0][RATE // 3 : RATE // 2]
+        for depth in (0, 6)
+    )
+    assert band_db(after, 5_000, 10_000) - band_db(before, 5_000, 10_000) == pytest.approx(-6, abs=SIBILANT_DB)
+
+
+def test_without_compressor_loud_parts_keep_their_level():
+    loud = tone(1_000, peak=0.7)
+    assert abs(gain_db(postprocess(loud, replace(DRY, compressor=False)), loud)) < LEVEL_DB
+
+
+@pytest.mark.parametrize(("ratio", "threshold_db"), [(2, -15), (4, -25), (20, -10)])
+def test_the_compressor_does_as_it_is_told(ratio, threshold_db):
+    loud = tone(1_000, peak=10 ** (-3 / 20))
+    options = replace(DRY, compressor_ratio=ratio, compressor_threshold=threshold_db)
+    expected = (-3 - threshold_db) * (1 / ratio - 1)
+    assert gain_db(postprocess(loud, options), loud) == pytest.approx(expected, abs=COMPRESSED_DB)
+
+
+def test_a_slower_attack_lets_more_of_the_beginning_through():
+    loud = tone(1_000, peak=0.7)
+    fast, slow = (postprocess(loud, replace(DRY, compressor_attack=ms)).samples[0] for ms in (1, 50))
+    beginning = slice(0, RATE // 50)
+    assert meters.level_db(slow[beginning]) > meters.level_db(fast[beginning]) + 3
+
+
+def test_a_slower_release_stays_down_for_longer():
+    wav = np.concatenate([sounds.tone(1_000, 1, RATE, peak=0.7), sounds.tone(1_000, 1, RATE, peak=0.05)])
+    short, long = (postprocess(Audio(wav, RATE), replace(DRY, compressor_release=ms)).samples[0] for ms in (20, 500))
+    behind = slice(RATE + RATE // 100, RATE + RATE // 20)
+    assert meters.level_db(short[behind]) > meters.level_db(long[behind]) + 3
+
+
+def test_a_width_spreads_the_reflections_of_a_mono_voice_and_leaves_the_voice_in_the_middle():
+    voice = Audio(np.concatenate([sounds.tone(440, 1, RATE), sounds.silence(0.5, RATE)]), RATE)
+    assert postprocess(voice, EffectOptions()).channels == 1
+    narrow, wide = (postprocess(voice, EffectOptions(reverb_width=width)).samples for width in (0, 1))
+    tail = slice(RATE + 2_000, RATE + 6_000)
+    assert len(wide) == 2 and np.allclose(narrow[0], narrow[1], atol=1e-6)
+    assert np.corrcoef(wide[:, tail])[0, 1] < 0.9
+    dry = postprocess(voice, replace(DRY, reverb_width=1.0)).samples
+    assert np.array_equal(dry[0], dry[1])
+
+
+def test_effects_leave_their_input_as_it_is():
+    voice = Audio(sibilant(1), RATE)
+    voice.samples.flags.writeable = False
+    before = voice.samples.copy()
+    postprocess(voice, EffectOptions(deess=6, reverb_width=1.0))
+    assert np.array_equal(before, voice.samples)

@@ -14,7 +14,7 @@ from tiny import meters, sounds
 from ultimate_rvc.audio import encode
 from ultimate_rvc.audio.file import Audio, load, replacing, save
 from ultimate_rvc.errors import AudioError, OptionError, OutputError
-from ultimate_rvc.options import AUDIO_FORMATS
+from ultimate_rvc.options import AUDIO_FORMATS, BITRATES_KBPS, MixOptions
 
 RATE = 44_100
 PITCH_CENTS = 1.0
@@ -201,3 +201,37 @@ def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
 def test_the_longest_possible_name_can_be_written(tmp_path, stereo):
     path = save(stereo, tmp_path / ("x" * 251 + ".wav"))
     assert Path(path).exists()
+
+
+@pytest.mark.parametrize("length", [1, 1_000, 44_101, 401_214])
+def test_m4a_ends_where_the_sound_ends(tmp_path, length):
+    """A player reads the end from a table that counts in milliseconds, unless it is told to count in samples."""
+    wav = np.resize(sounds.tone(440, 1, RATE), length)
+    assert load(save(Audio(wav, RATE), tmp_path / "a.m4a")).length == length
+
+
+@pytest.mark.parametrize(("suffix", "kbps"), [("mp3", 100), ("ogg", 32), ("m4a", 400), ("flac", 320)])
+def test_a_bitrate_that_only_other_formats_have_says_which_there_are(tmp_path, stereo, suffix, kbps):
+    with pytest.raises(OptionError, match=f"{kbps} kbit/s.*({'leave it out' if suffix == 'flac' else '320|500'})"):
+        save(stereo, tmp_path / f"a.{suffix}", bitrate_kbps=kbps)
+    with pytest.raises(OptionError, match=f"{kbps} kbit/s"):
+        MixOptions(output_format=suffix, bitrate=kbps)
+
+
+@pytest.mark.parametrize("kbps", BITRATES_KBPS["mp3"])
+def test_every_bitrate_of_mp3_is_what_the_file_has(tmp_path, kbps):
+    noise = Audio(np.stack([sounds.white_noise(2, RATE, 1), sounds.white_noise(2, RATE, 2)]), RATE)
+    size_bits = 8 * save(noise, tmp_path / "a.mp3", bitrate_kbps=kbps).stat().st_size
+    assert size_bits / 2_000 == pytest.approx(kbps, rel=0.05)
+
+
+@pytest.mark.parametrize(("suffix", "rate", "most"), [("mp3", 16_000, 160), ("mp3", 8_000, 64), ("m4a", 16_000, 96)])
+def test_a_bitrate_beyond_what_a_slow_file_holds_is_said(tmp_path, caplog, suffix, rate, most):
+    slow = Audio(sounds.white_noise(4, rate), rate)
+    path = save(slow, tmp_path / f"a.{suffix}", bitrate_kbps=320)
+    assert f"at most {most} kbit/s" in caplog.text
+    # FFmpeg's aac encoder stays somewhat below what it is allowed.
+    assert 0.7 * most < path.stat().st_size * 8 / 4_000 < 1.1 * most
+    caplog.clear()
+    save(slow, tmp_path / f"a.{suffix}")
+    assert not caplog.text

@@ -5,6 +5,7 @@ import pytest
 
 from ultimate_rvc.cli.generate import convert_voice, run_pipeline, song_cover
 from ultimate_rvc.cli.knobs import TITLES
+from ultimate_rvc.cli.speech import run_pipeline as speech_pipeline
 from ultimate_rvc.options import all_knobs
 
 # Option of Ultimate RVC 0.6: its default, lowest and highest value; None where it sets no bound.
@@ -101,8 +102,9 @@ def test_switches_can_be_turned_off_by_name() -> None:
 
 
 def test_every_knob_is_offered_and_explained_under_a_title() -> None:
+    offered = {param.name: param for command in (speech_pipeline, song_cover) for param in command.params}
     for record, spec in all_knobs():
-        option = next(param for param in song_cover.params if param.name == spec.name)
+        option = offered[spec.name]
         assert option.title == TITLES[record] and option.help
 
 

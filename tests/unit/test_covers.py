@@ -206,7 +206,7 @@ def test_when_the_engine_stops_nothing_is_left(home: Path, error: BaseException)
 
 
 def test_when_the_last_step_fails_the_conversion_is_not_lost(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ultimate_rvc.covers.song.mix", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    monkeypatch.setattr("ultimate_rvc.covers.song.save_mix", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         make_cover(_request(home), Singer().open)
     kept = load(home / "audio" / "intermediate" / "song" / "Converted vocals (Anna Ver).wav")

@@ -262,9 +262,7 @@ def test_a_voice_that_cannot_be_read_is_not_kept(library: Library, site: Site) -
     assert library.state() == {}
 
 
-def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(
-    library: Library, site: Site, voice: bytes
-) -> None:
+def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(library: Library, site: Site, voice: bytes) -> None:
     site.files["v.pth"] = voice
     download_voice([site.url("v.pth")], name="Kim")
     asked = len(site.asked)

@@ -1,55 +1,41 @@
-"""What is done to a track besides its conversion: reverb and its companions, pitch shift, noise reduction.
+"""What is done to a track besides its conversion: de-esser, reverb and its companions, pitch shift, noise reduction.
 
-High-pass, compressor and reverb are those of pedalboard (JUCE, Freeverb) with the numbers that people's covers were
-made with; pitch is shifted by Rubber Band's finer engine (R3), noise is gated in the spectrum by noisereduce.
+High-pass, compressor and reverb are those of pedalboard (JUCE, Freeverb), by default with the numbers that people's
+covers were made with; noise is gated in the spectrum by noisereduce.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ultimate_rvc.audio.deesser import deessed
+from ultimate_rvc.audio.shift import pitch_shift
 from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import EffectOptions
 
+__all__ = ["pitch_shift", "postprocess", "reduce_noise"]
+
 if TYPE_CHECKING:
     from pedalboard import Pedalboard
 
-# The chain of Ultimate RVC: its high-pass and compressor have no options.
+# The chain of Ultimate RVC begins with a high-pass that has no options.
 HIGHPASS_HZ = 50.0
-COMPRESSOR_RATIO = 4.0
-COMPRESSOR_THRESHOLD_DB = -15.0
-# What Rubber Band keeps musical.
-MAX_SHIFT_SEMITONES = 48
 
 
 def postprocess(vocals: Audio, options: EffectOptions) -> Audio:
-    """High-pass, compressor, reverb: [C, N] → [C, N]; the reverb's tail ends with the track.
+    """De-esser, high-pass, compressor, reverb: [C, N] → [C, N]; the reverb's tail ends with the track.
 
-    Freeverb doubles the dry signal, so dry_level 0.5 keeps the voice's own level.
+    A mono voice comes out in stereo if the reverb has a width. Freeverb doubles the dry signal, so dry_level 0.5 keeps
+    the voice's own level.
     """
-    board = _board(options)
-    second = vocals.rate
-    out = np.empty_like(vocals.samples)
+    dry = _sides(deessed(vocals, options.deess), options)
+    board, second = _board(options), vocals.rate
+    out = np.empty(dry.shape, np.float32)
     for start in range(0, vocals.length, second):
-        piece = vocals.samples[:, start : start + second]
+        piece = np.ascontiguousarray(dry[:, start : start + second])
         out[:, start : start + second] = board(piece, vocals.rate, reset=False)
     return Audio(out, vocals.rate)
-
-
-def pitch_shift(audio: Audio, semitones: float) -> Audio:
-    """Higher or lower by so many semitones, formants included, at the same speed: [C, N] → [C, N]; itself for 0."""
-    if not -MAX_SHIFT_SEMITONES <= semitones <= MAX_SHIFT_SEMITONES:
-        raise OptionError(f"the shift is {semitones} semitones; it must lie within ±{MAX_SHIFT_SEMITONES}")
-    if semitones == 0:
-        return audio
-    import pedalboard
-
-    # pedalboard.PitchShift, the real-time engine, misses a pure tone by up to 90 cents; the offline one by 0.1.
-    shifted = pedalboard.time_stretch(
-        audio.samples, float(audio.rate), 1.0, float(semitones), high_quality=True, preserve_formants=False
-    )
-    return Audio(_of_length(shifted, audio.length), audio.rate)
 
 
 def reduce_noise(audio: Audio, strength: float) -> Audio:
@@ -68,20 +54,27 @@ def reduce_noise(audio: Audio, strength: float) -> Audio:
     return Audio(np.stack(quieter), audio.rate)
 
 
+def _sides(voice: Audio, options: EffectOptions) -> np.ndarray:
+    """The samples [C, N] on as many sides as the effects need."""
+    sides = voice.channels if options.reverb_width is None else 2
+    return np.broadcast_to(voice.samples, (sides, voice.length))
+
+
 def _board(options: EffectOptions) -> "Pedalboard":
     from pedalboard import Compressor, HighpassFilter, Pedalboard, Reverb
 
+    compressor = Compressor(
+        threshold_db=options.compressor_threshold,
+        ratio=options.compressor_ratio,
+        attack_ms=options.compressor_attack,
+        release_ms=options.compressor_release,
+    )
     reverb = Reverb(
         room_size=options.room_size,
         damping=options.damping,
         wet_level=options.wet_level,
         dry_level=options.dry_level,
+        width=1.0 if options.reverb_width is None else options.reverb_width,
     )
-    compressor = Compressor(threshold_db=COMPRESSOR_THRESHOLD_DB, ratio=COMPRESSOR_RATIO)
-    return Pedalboard([HighpassFilter(cutoff_frequency_hz=HIGHPASS_HZ), compressor, reverb])
-
-
-def _of_length(samples: np.ndarray, length: int) -> np.ndarray:
-    """[C, M] → [C, length]: cut, or silence at the end."""
-    missing = max(0, length - samples.shape[1])
-    return np.pad(samples[:, :length], ((0, 0), (0, missing)))
+    compressors = [compressor] if options.compressor else []
+    return Pedalboard([HighpassFilter(cutoff_frequency_hz=HIGHPASS_HZ), *compressors, reverb])

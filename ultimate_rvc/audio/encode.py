@@ -8,17 +8,19 @@ about as much.
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ultimate_rvc.audio.ogg import fix_serial
 from ultimate_rvc.audio.resample import resample
 from ultimate_rvc.audio.sound import Audio, decibels
 from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options import BITRATES_KBPS
 
 if TYPE_CHECKING:
     import av
@@ -27,28 +29,42 @@ logger = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 1 << 16
 DEFAULT_BITRATE_KBPS = 256
-BITRATES_KBPS = (32, 320)
 MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 AAC_RATES_HZ = (*MP3_RATES_HZ, 64_000, 88_200, 96_000)
 # Vorbis: quality -0.1 … 1, and the bitrate of a stereo file at 44.1 kHz that it leads to (the encoder's own table).
 VORBIS_QUALITY = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 VORBIS_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
 
-Write = Callable[[Path, Audio, int], None]
+# FFmpeg's AVFMT_FLAG_BITEXACT.
+BITEXACT_FLAG = 0x400
+# The names that libsndfile has for what a file says about itself, where they are not ours.
+SNDFILE_NAMES = {"encoder": "software"}
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a file is besides its samples."""
+
+    kbps: int = DEFAULT_BITRATE_KBPS
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+Write = Callable[[Path, Audio, Details], None]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How one suffix is written; `rates_hz` is empty where every rate can be held."""
+    """How one suffix is written; `rates_hz` is empty where every rate can be held, `most_kbps` None for any bitrate."""
 
+    name: str
     write: Write
-    lossy: bool = False
     rates_hz: tuple[int, ...] = ()
+    most_kbps: Callable[[Audio], int] | None = None
 
 
-def encode(audio: Audio, path: Path, fmt: Format, bitrate_kbps: int | None = None) -> None:
+def encode(audio: Audio, path: Path, fmt: Format, details: Details) -> None:
     """Writes the audio, which fits the format, to path. Raises OSError with the system's own reason."""
-    fmt.write(path, audio, bitrate_kbps or DEFAULT_BITRATE_KBPS)
+    fmt.write(path, audio, details)
 
 
 def format_of(path: Path) -> Format:
@@ -59,15 +75,22 @@ def format_of(path: Path) -> Format:
     return FORMATS[name]
 
 
-def check_bitrate(fmt: Format, bitrate_kbps: int | None) -> None:
-    """Raises OptionError for a bitrate out of range, and for one that the format has no use for."""
-    if bitrate_kbps is None:
-        return
-    low, high = BITRATES_KBPS
-    if not low <= bitrate_kbps <= high:
-        raise OptionError(f"the bitrate is {bitrate_kbps} kbit/s; it must lie between {low} and {high}")
-    if not fmt.lossy:
-        raise OptionError(f"the bitrate is {bitrate_kbps} kbit/s, but wav and flac have none; leave it out")
+def held_kbps(audio: Audio, fmt: Format, asked: int | None) -> int:
+    """The bitrate asked for, or the default, as far as the format holds it at the audio's rate; the log says if not."""
+    most = fmt.most_kbps(audio) if fmt.most_kbps else BITRATES_KBPS["ogg"][-1]
+    if asked and asked > most:
+        logger.warning("%s at %d Hz holds at most %d kbit/s, and is written so", fmt.name, audio.rate, most)
+    return min(asked or DEFAULT_BITRATE_KBPS, most)
+
+
+def _most_of_mp3(audio: Audio) -> int:
+    """What MPEG-1, 2 and 2.5 end with."""
+    return next(kbps for rate, kbps in ((32_000, 320), (16_000, 160), (0, 64)) if audio.rate >= rate)
+
+
+def _most_of_aac(audio: Audio) -> int:
+    """6144 bits per channel in a frame of 1024 samples."""
+    return 6 * audio.channels * audio.rate // 1_000
 
 
 def fitted(audio: Audio, fmt: Format) -> Audio:
@@ -92,14 +115,16 @@ def _clipped(audio: Audio) -> Audio:
 
 
 def _by_libsndfile(file_format: str, subtype: str) -> Write:
-    def write(path: Path, audio: Audio, kbps: int) -> None:
+    def write(path: Path, audio: Audio, details: Details) -> None:
         import soundfile
 
         how: dict[str, Any] = {"format": file_format, "subtype": subtype}
         if subtype == "VORBIS":
-            how["compression_level"] = 1 - _vorbis_quality(kbps)
+            how["compression_level"] = 1 - _vorbis_quality(details.kbps)
         try:
             with soundfile.SoundFile(path, "w", audio.rate, audio.channels, **how) as file:
+                for name, text in details.metadata.items():
+                    setattr(file, SNDFILE_NAMES.get(name, name), text)
                 for _, block in _blocks(audio, BLOCK_FRAMES):
                     file.write(block.T)
         except soundfile.LibsndfileError as error:
@@ -109,20 +134,45 @@ def _by_libsndfile(file_format: str, subtype: str) -> Write:
     return write
 
 
-def _by_ffmpeg(container: str, codec: str) -> Write:
-    def write(path: Path, audio: Audio, kbps: int) -> None:
+def _as_ogg(path: Path, audio: Audio, details: Details) -> None:
+    _by_libsndfile("OGG", "VORBIS")(path, audio, details)
+    settle(path)
+    fix_serial(path)
+
+
+def _by_ffmpeg(container: str, codec: str, encoder_field: str | None = None) -> Write:
+    """`encoder_field` is the container's own name for what wrote the file; None where it holds no metadata at all."""
+
+    def write(path: Path, audio: Audio, details: Details) -> None:
         import av
 
         try:
-            with av.open(f"file:{path}", "w", format=container) as file:
+            with av.open(f"file:{path}", "w", format=container, container_options=_options(container, audio)) as file:
+                # FFmpeg's own name would take the place of ours.
+                file.flags |= BITEXACT_FLAG
+                _describe(file, details.metadata, encoder_field)
                 stream = file.add_stream(codec, rate=audio.rate)
                 stream.layout = _layout(audio)
-                stream.bit_rate = 1_000 * kbps
+                stream.bit_rate = 1_000 * details.kbps
                 _mux(audio, file, stream)
         except av.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
 
     return write
+
+
+def _options(container: str, audio: Audio) -> dict[str, str]:
+    """m4a notes where the sound ends in milliseconds, unless it is told to count in samples."""
+    return {"movie_timescale": str(audio.rate)} if container == "ipod" else {}
+
+
+def _describe(file: "av.container.OutputContainer", metadata: Mapping[str, str], encoder_field: str | None) -> None:
+    if encoder_field is None:
+        if metadata:
+            logger.info("A bare aac stream holds neither title nor settings; m4a is the same sound with them")
+        return
+    for name, text in metadata.items():
+        file.metadata[encoder_field if name == "encoder" else name] = text
 
 
 def _mux(audio: Audio, file: "av.container.OutputContainer", stream: Any) -> None:
@@ -169,10 +219,13 @@ def settle(path: Path) -> None:
 
 
 FORMATS = {
-    "wav": Format(_by_libsndfile("WAV", "PCM_16")),
-    "flac": Format(_by_libsndfile("FLAC", "PCM_16")),
-    "ogg": Format(_by_libsndfile("OGG", "VORBIS"), lossy=True),
-    "mp3": Format(_by_ffmpeg("mp3", "libmp3lame"), lossy=True, rates_hz=MP3_RATES_HZ),
-    "m4a": Format(_by_ffmpeg("ipod", "aac"), lossy=True, rates_hz=AAC_RATES_HZ),
-    "aac": Format(_by_ffmpeg("adts", "aac"), lossy=True, rates_hz=AAC_RATES_HZ),
+    fmt.name: fmt
+    for fmt in (
+        Format("wav", _by_libsndfile("WAV", "PCM_16")),
+        Format("flac", _by_libsndfile("FLAC", "PCM_16")),
+        Format("ogg", _as_ogg),
+        Format("mp3", _by_ffmpeg("mp3", "libmp3lame", "TSSE"), MP3_RATES_HZ, _most_of_mp3),
+        Format("m4a", _by_ffmpeg("ipod", "aac", "encoding_tool"), AAC_RATES_HZ, _most_of_aac),
+        Format("aac", _by_ffmpeg("adts", "aac"), AAC_RATES_HZ, _most_of_aac),
+    )
 }

@@ -3,7 +3,7 @@
 import errno
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -11,11 +11,13 @@ from uuid import uuid4
 import numpy as np
 
 from ultimate_rvc.audio.decode import NARROW_BAND, check_channels, decode
-from ultimate_rvc.audio.encode import check_bitrate, encode, fitted, format_of, settle
+from ultimate_rvc.audio.encode import Details, encode, fitted, format_of, held_kbps, settle
+from ultimate_rvc.audio.metadata import checked, read_metadata
 from ultimate_rvc.audio.sound import Audio, amplitude
 from ultimate_rvc.errors import AudioError, OutputError
+from ultimate_rvc.options import check_bitrate
 
-__all__ = ["Audio", "check_convertible", "check_samples", "load", "replacing", "save"]
+__all__ = ["Audio", "check_convertible", "check_samples", "load", "read_metadata", "replacing", "save"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,13 @@ def load(path: Path | str, *, mono_rate: int | None = None) -> Audio:
     return audio
 
 
-def save(audio: Audio, path: Path | str, *, bitrate_kbps: int | None = None) -> Path:
+def save(
+    audio: Audio, path: Path | str, *, bitrate_kbps: int | None = None, metadata: Mapping[str, str] | None = None
+) -> Path:
     """Writes the format of path's suffix (see `encode`) and returns path; its folder is made where it is missing.
+
+    `metadata` holds texts under the names of `metadata.FIELDS`; who wrote the file is then added. The same samples and
+    metadata give the same bytes.
 
     The file appears under its name only when it is whole and on disk; what was there before is kept until then. Raises
     OptionError for an unknown suffix or bitrate, AudioError for samples that no file can hold, OutputError when the
@@ -49,12 +56,13 @@ def save(audio: Audio, path: Path | str, *, bitrate_kbps: int | None = None) -> 
     """
     path = Path(path)
     fmt = format_of(path)
-    check_bitrate(fmt, bitrate_kbps)
+    check_bitrate(fmt.name, bitrate_kbps)
+    about = checked(metadata)
     check_channels(str(path), audio.channels)
     check_samples(audio, str(path))
     fitting = fitted(audio, fmt)
     with replacing(path) as temporary:
-        encode(fitting, temporary, fmt, bitrate_kbps)
+        encode(fitting, temporary, fmt, Details(held_kbps(fitting, fmt, bitrate_kbps), about))
     return path
 
 

@@ -12,9 +12,14 @@ from ultimate_rvc.options import (
     CoverOptions,
     EffectOptions,
     EmbedderOptions,
+    FileOptions,
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    SpeakingOptions,
+    SpeechMixOptions,
+    SpeechPitchOptions,
+    SpeechVoiceOptions,
     VoiceOptions,
 )
 
@@ -25,6 +30,11 @@ TITLES = {
     EffectOptions: "Effects on the vocals",
     MixOptions: "Mix and file",
     CoverOptions: "Backup vocals and cache",
+    SpeakingOptions: "Speaking",
+    SpeechPitchOptions: "Pitch",
+    SpeechVoiceOptions: "Voice",
+    SpeechMixOptions: "Mix",
+    FileOptions: "File",
     OptimizationConfig: "Device and speed",
 }
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from ultimate_rvc.cli.cache import cache
 from ultimate_rvc.cli.generate import generate
 from ultimate_rvc.cli.models import models
 from ultimate_rvc.cli.session import Session, debug_option
+from ultimate_rvc.cli.speech import speech
 
 # The launcher's word for "not the web page"; `urvc cli generate …` and `urvc generate …` are the same command.
 OPTIONAL_WORD = "cli"
@@ -27,6 +28,7 @@ def root() -> None:
 root.add_command(benchmark)
 root.add_command(cache)
 root.add_command(generate)
+generate.add_command(speech)
 root.add_command(models)
 
 

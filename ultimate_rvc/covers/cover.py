@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ultimate_rvc import paths
+from ultimate_rvc.audio.metadata import describe
 from ultimate_rvc.covers import providers, song
 from ultimate_rvc.covers.cache.contents import Track, sha256_of
 from ultimate_rvc.covers.cache.opening import opened
@@ -21,7 +22,7 @@ from ultimate_rvc.covers.desk import CACHED, Desk, StageRun
 from ultimate_rvc.covers.names import cover_name, safe_name
 from ultimate_rvc.covers.stems import SeparationStep, StemName
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, CoverOptions, EffectOptions, MixOptions
+from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, CoverOptions, EffectOptions, MixOptions, changed
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.voices import VoiceFiles, find_voice
 
@@ -162,9 +163,17 @@ def _cover(plan: Plan, desk: Desk) -> CoverResult:
     _say_what_has_no_effect(plan, steps)
     desk.ahead_bytes = _expected_bytes(plan, steps, seconds)
     require_writable(plan.target.parent, int(VOICE_BYTES_PER_S * seconds))
-    path = song.mix_down(desk, _sung(plan, desk, _taken_apart(plan, desk, stems, steps)), plan.request.mix, plan.target)
+    tracks = _sung(plan, desk, _taken_apart(plan, desk, stems, steps))
+    path = song.mix_down(desk, tracks, plan.target, options=plan.request.mix, about=_about(plan))
     desk.cache.renew(replace(note, work=lambda _: _facts(desk, path)))
     return CoverResult(path, desk.files, desk.used, desk.costs, tuple(desk.runs), _source(plan))
+
+
+def _about(plan: Plan) -> dict[str, str]:
+    """What the file says of itself."""
+    request, singing = plan.request, plan.request.singing
+    settings = changed(singing.pitch, singing.embedder, singing.voice, request.effects, request.mix)
+    return describe(plan.title, plan.voice.name, settings)
 
 
 def _source(plan: Plan) -> Path:
@@ -195,6 +204,7 @@ def _note(plan: Plan, desk: Desk, stems: Mapping[StemName, Track], steps: Sequen
         "backup": plan.backup_voice and song.sung_with(desk, plan.backup_voice, plan.backup_singing),
         "effects": request.effects,
         "mix": request.mix,
+        "about": _about(plan),
         "target": plan.target.absolute(),
     }
     return Task(FINISHED, plan.title, recipe, {}, lambda _: {}, plan.target.name)

@@ -4,14 +4,14 @@ A stage's recipe holds the hashes of what it takes and the slice of options that
 result that is kept under that recipe is not made again. Between stages a song lies on the disk, not in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ultimate_rvc.audio.effects import pitch_shift, postprocess
-from ultimate_rvc.audio.file import SILENCE_DB, Audio, check_convertible, load, save
-from ultimate_rvc.audio.mix import Stem, mix
+from ultimate_rvc.audio.file import SILENCE_DB, Audio, check_convertible, load
+from ultimate_rvc.audio.mix import Stem, save_mix
 from ultimate_rvc.audio.sound import amplitude
 from ultimate_rvc.covers.cache.contents import Track, write_exactly
 from ultimate_rvc.covers.cache.tasks import Facts, Task
@@ -136,11 +136,12 @@ def shift(desk: Desk, track: Track, semitones: int, part: str) -> Track:
     return _one(desk, task, f"Shifted {part}")
 
 
-def mix_down(desk: Desk, stems: Sequence[tuple[Track, float]], options: MixOptions, target: Path) -> Path:
-    """The tracks at their gains in dB, mixed and saved."""
+def mix_down(
+    desk: Desk, stems: Sequence[tuple[Track, float]], target: Path, *, options: MixOptions, about: Mapping[str, str]
+) -> Path:
+    """The tracks at their gains in dB, mixed and saved; `about` is what the file says of itself."""
     with desk.running("mix and save"):
-        mixed = mix([Stem(load(track.path), gain) for track, gain in stems], options.output_sr)
-        return save(mixed, target)
+        return save_mix([Stem(load(track.path), gain) for track, gain in stems], target, options, about)
 
 
 def is_silent(audio: Audio) -> bool:

@@ -1,10 +1,10 @@
 """The voice library: what is there, what it is, how it gets in and out. Plain functions, for every front end.
 
-    library     find_voice list_voices list_entries         nothing is read
-    reading     inspect verify verify_all fingerprint       voices are read strictly
-    importing   import_voice        fetching  download_voice
-    changes     rename delete weigh convert
-    companions  the same for content encoders and pitch estimators
+library     find_voice list_voices list_entries         nothing is read
+reading     inspect verify verify_all fingerprint       voices are read strictly
+importing   import_voice        fetching  download_voice
+changes     rename delete weigh convert
+companions  the same for content encoders and pitch estimators
 """
 
 from ultimate_rvc.voices.changes import Doomed, convert, delete, rename, weigh

@@ -84,9 +84,7 @@ class Unpacked:
         return tuple(name for name in self.left_in if name.lower().endswith(ARCHIVE_SUFFIXES))
 
 
-def unpack(
-    archive: Path, into: Path, *, bounds: Bounds | None = None, on_progress: OnProgress = silent
-) -> Unpacked:
+def unpack(archive: Path, into: Path, *, bounds: Bounds | None = None, on_progress: OnProgress = silent) -> Unpacked:
     """Writes the checkpoints and indexes of a .zip or .tar(.gz) into the folder `into`, under their last names.
 
     Raises ModelError with the reason when the archive is unsafe, too large, locked or damaged.

@@ -1,6 +1,6 @@
 """Voices from the web into the library: fetched whole into a folder that survives, then imported like any file.
 
-    voices/.downloads/HASH-OF-THE-ADDRESS/NAME      and NAME.part while it arrives, which the next attempt resumes
+voices/.downloads/HASH-OF-THE-ADDRESS/NAME      and NAME.part while it arrives, which the next attempt resumes
 """
 
 import hashlib

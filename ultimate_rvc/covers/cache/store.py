@@ -1,10 +1,10 @@
 """Results on disk: whole or not at all, made once, and checked before they are used.
 
-    audio/cache/KEY/manifest.json         what it is, what it depended on, the sha256 of each file
-    audio/cache/KEY/Vocals.wav            its files
-    audio/cache/.KEY.part/                being made; becomes KEY by one rename
-    audio/cache/locks/                    whoever makes a result holds its lock, which ends with the process
-    audio/cache/fingerprints/             hashes of weights and sources
+audio/cache/KEY/manifest.json         what it is, what it depended on, the sha256 of each file
+audio/cache/KEY/Vocals.wav            its files
+audio/cache/.KEY.part/                being made; becomes KEY by one rename
+audio/cache/locks/                    whoever makes a result holds its lock, which ends with the process
+audio/cache/fingerprints/             hashes of weights and sources
 """
 
 import json
