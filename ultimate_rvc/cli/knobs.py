@@ -14,6 +14,7 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    ServerOptions,
     VoiceOptions,
 )
 
@@ -24,6 +25,7 @@ TITLES = {
     EffectOptions: "Effects on the vocals",
     MixOptions: "Mix and file",
     OptimizationConfig: "Device and speed",
+    ServerOptions: "Server",
 }
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from ultimate_rvc.cli import failures
 from ultimate_rvc.cli.benchmark import benchmark
 from ultimate_rvc.cli.generate import generate
 from ultimate_rvc.cli.models import models
+from ultimate_rvc.cli.serve import serve
 from ultimate_rvc.cli.session import Session, debug_option
 
 # The launcher's word for "not the web page"; `urvc cli generate …` and `urvc generate …` are the same command.
@@ -26,6 +27,7 @@ def root() -> None:
 root.add_command(benchmark)
 root.add_command(generate)
 root.add_command(models)
+root.add_command(serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -69,19 +69,18 @@ class Converter:
     ):
         """Looks the voice up and opens the device; weights are loaded when a call wants them.
 
-        `preset` names a file of defaults, else URVC_CONFIG does. `engine` is another Converter's, to share what it
-        has loaded. Raises OptionError, VoiceNotFound or DeviceError.
+        `preset` names a file of defaults, else URVC_CONFIG does. `engine` is another Converter's, to share its preset
+        and what it has loaded. Raises OptionError, VoiceNotFound or DeviceError.
         """
         named = {"device": device, "precision": precision}
         given = checked({**options, **{name: value for name, value in named.items() if value}}, ALL_KNOBS)
-        defaults = load_preset(preset) if preset else preset_from_env()
         asked = {name: value for name, value in given.items() if name in ENGINE_KNOBS}
         self.voice = find_voice(voice)
-        self.engine = _shared(engine, asked) if engine else Engine(asked, defaults)
+        self.engine = _shared(engine, asked, preset) if engine else _opened(asked, preset)
         self.on_progress = on_progress
-        self._asked_voice, self._preset = voice, preset
+        self._asked_voice = voice
         self._options = {name: value for name, value in given.items() if name not in ENGINE_KNOBS}
-        self._defaults = {**defaults, **self._options}
+        self._defaults = {**self.engine.preset, **self._options}
         self._closed = False
         self.engine.join(self)
 
@@ -140,8 +139,8 @@ class Converter:
         It starts with this one's options, below the new ones. Close both; the last puts the weights away.
         """
         self._require_open()
-        shared = {"preset": self._preset, "engine": self.engine, "on_progress": self.on_progress}
-        return Converter(voice, **{**self._options, **options, **shared})
+        merged = {"on_progress": self.on_progress, **self._options, **options}
+        return Converter(voice, engine=self.engine, **merged)
 
     def close(self) -> None:
         """Ends the use; when no other Converter shares the engine, weights and memory are given back."""
@@ -177,9 +176,13 @@ class Converter:
             raise OptionError("this Converter was closed; make a new one")
 
 
-def _shared(engine: Engine, asked: Mapping[str, Any]) -> Engine:
+def _opened(asked: Mapping[str, Any], preset: str | None) -> Engine:
+    return Engine(asked, load_preset(preset) if preset else preset_from_env())
+
+
+def _shared(engine: Engine, asked: Mapping[str, Any], preset: str | None) -> Engine:
     """Another Converter's engine, which is what it is. Raises OptionError for options that would change it."""
-    for name in asked:
+    for name in [*asked, *(["preset"] if preset else [])]:
         raise OptionError(f"{name} is fixed once the engine is open; leave it out, or open a Converter of its own")
     return engine
 

@@ -21,10 +21,14 @@ class Engine:
     """
 
     def __init__(self, arguments: Mapping[str, Any], preset: Mapping[str, Any] | None = None):
-        """`arguments` go before RVC_* variables, these before the preset, and that before the device's default."""
+        """`arguments` go before RVC_* variables, these before the preset, and that before the device's default.
+
+        The preset may hold other options too; they are the defaults of whoever uses the engine.
+        """
         from ultimate_rvc.rvc.infer.infer import VoiceConverter
         from ultimate_rvc.rvc.infer.optimization import resolve
 
+        self.preset = dict(preset or {})
         self.optimization = resolve(arguments, preset)
         self._converter: VoiceConverter | None = VoiceConverter(self.optimization)
         # The same thread may come in twice: a cover lends the engine to the conversion inside it.
