@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 from ultimate_rvc import paths
 from ultimate_rvc.audio.file import check_convertible, load
 from ultimate_rvc.covers.names import cover_name, safe_name
-from ultimate_rvc.errors import OptionError, OutputError
+from ultimate_rvc.errors import InputError, OptionError, OutputError
 from ultimate_rvc.options import ServerOptions
 from ultimate_rvc.progress import OnProgress
 from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.serve.fields import KNOBS, SOUNDS, options_of
 from ultimate_rvc.serve.forms import Form, Upload
 from ultimate_rvc.serve.job import Made, Order, Place
-from ultimate_rvc.serve.places import inside, listed_voice, suffix_of, title_of
+from ultimate_rvc.serve.places import inside, listed_voice, suffix_of, title_of, without_places
 from ultimate_rvc.voices import list_voices
 from ultimate_rvc.warm.converter import Converter
 from ultimate_rvc.warm.engine import Engine
@@ -30,11 +30,12 @@ KEY_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class VoiceView:
-    """A voice as its files show it."""
+    """A voice as its files show it, or why it cannot be used."""
 
     name: str
-    checkpoint_bytes: int
-    index_bytes: int | None
+    checkpoint_bytes: int | None = None
+    index_bytes: int | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class Sound:
 
 
 def voices() -> list[VoiceView]:
-    """Every voice that can be asked for; one whose folder leaves a choice open is left out."""
-    return [view for name in list_voices() if (view := _voice_view(name))]
+    """Every voice of the library."""
+    return [_voice_view(name) for name in list_voices()]
 
 
-def _voice_view(name: str) -> VoiceView | None:
+def _voice_view(name: str) -> VoiceView:
     try:
         files = listed_voice(name)
-    except OptionError:  # several checkpoints: asking for it says which
-        return None
+    except InputError as error:  # several checkpoints, or removed a moment ago
+        return VoiceView(name, problem=without_places(str(error), Path.cwd()))
     index_bytes = files.index.stat().st_size if files.index else None
     return VoiceView(files.name, files.checkpoint.stat().st_size, index_bytes)
 

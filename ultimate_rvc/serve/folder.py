@@ -50,6 +50,7 @@ def _remove_abandoned(root: Path) -> None:
         try:
             with FileLock(folder / LOCK, timeout=0):
                 logger.info("Removing %s, which a server has left behind", folder)
-        except Timeout:  # that server is alive
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
+        except Timeout:
+            logger.debug("The server of %s is alive", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -155,7 +155,8 @@ async def _events(board: Board, key: str) -> AsyncIterator[str]:
     while not board.stopping:
         try:
             view = board.view(key)
-        except NoSuchJob:  # it was removed while somebody watched
+        except NoSuchJob:
+            yield "event: removed\ndata: {}\n\n"
             return
         if view != seen:
             yield f"event: {view.state}\ndata: {json.dumps(asdict(view))}\n\n"

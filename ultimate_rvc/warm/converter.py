@@ -1,7 +1,7 @@
 """`Converter`: the library's front door. It sings with one voice and stays warm between calls."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import Field, dataclass, replace
 from pathlib import Path
@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from ultimate_rvc import paths
 from ultimate_rvc.audio.encode import format_of
 from ultimate_rvc.audio.file import Audio, replacing, save
 from ultimate_rvc.covers.checks import require_apart, require_file, require_writable
 from ultimate_rvc.covers.conversion import OpenConverter
 from ultimate_rvc.covers.cover import CoverRequest, CoverResult, make_cover
+from ultimate_rvc.covers.names import safe_name
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import ConversionOptions, OptimizationConfig
 from ultimate_rvc.presets import load_preset, preset_from_env
@@ -31,7 +33,7 @@ ENGINE_KNOBS = knobs_of(OptimizationConfig)
 CONVERT_KNOBS = knobs_of(ConversionOptions)
 COVER_KNOBS = knobs_of(CoverRequest)
 ALL_KNOBS = {**CONVERT_KNOBS, **COVER_KNOBS, **ENGINE_KNOBS}
-LONGEST_STEM = 40
+LONGEST_STEM_BYTES = 40
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,8 @@ class Converter:
             instrumentals=Path(instrumentals) if instrumentals else None,
             **parts_of(CoverRequest, values),
         )
-        with self.engine.lent(self.on_progress) as engine:
-            result = make_cover(request, _already_open(engine), self.on_progress)
-        return _moved(result, place) if place else result
+        with self.engine.lent(self.on_progress) as engine, _moving_to(place, request) as moved:
+            return moved(make_cover(request, _already_open(engine), self.on_progress))
 
     def use(self, voice: str, **options: Any) -> "Converter":
         """Another voice on the same engine: encoder, pitch weights and this voice stay loaded.
@@ -200,7 +201,8 @@ def _named_for(target: Path | None) -> dict[str, Any]:
     """Where a cover is made that goes to a target: under a name that no other cover has."""
     if target is None:
         return {}
-    return {"output_format": target.suffix.lower()[1:], "output_name": f"{target.stem[:LONGEST_STEM]} {uuid4().hex}"}
+    stem = safe_name(target.stem, LONGEST_STEM_BYTES)
+    return {"output_format": target.suffix.lower()[1:], "output_name": f"{stem} {uuid4().hex}"}
 
 
 def _already_open(engine: "VoiceConverter") -> OpenConverter:
@@ -213,8 +215,19 @@ def _already_open(engine: "VoiceConverter") -> OpenConverter:
     return open_converter
 
 
-def _moved(result: CoverResult, target: Path) -> CoverResult:
+@contextmanager
+def _moving_to(target: Path | None, request: CoverRequest) -> Iterator[Callable[[CoverResult], CoverResult]]:
+    """Moves a cover to the target, if there is one; nothing stays behind, even if it is stopped at the end."""
+    if target is None:
+        yield lambda result: result
+        return
+    try:
+        yield lambda result: _copied(result, target)
+    finally:
+        (paths.output_dir() / f"{request.mix.output_name}.{request.mix.output_format}").unlink(missing_ok=True)
+
+
+def _copied(result: CoverResult, target: Path) -> CoverResult:
     with replacing(target) as temporary:
         shutil.copyfile(result.path, temporary)
-    result.path.unlink()
     return replace(result, path=target)
