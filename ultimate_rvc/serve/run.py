@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ultimate_rvc import paths
+from ultimate_rvc.covers.checks import require_writable
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import ServerOptions
 from ultimate_rvc.serve.guard import is_loopback
@@ -26,10 +28,11 @@ GRACE_S = 5
 def serve(settings: ServerOptions, open_engine: Callable[[], Engine], announce: Callable[[str], None]) -> None:
     """Serves until Ctrl-C or SIGTERM; announces its address when it can be reached.
 
-    Raises OptionError for an address that cannot be listened on, or for missing packages.
+    Raises OptionError for an address that cannot be listened on, or for missing packages, OutputError.
     """
     require_packages()
     require_meant(settings)
+    require_writable(paths.temp_dir())
     with _listening(settings) as listener:
         from ultimate_rvc.serve.app import create_app
 
