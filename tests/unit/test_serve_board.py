@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +237,23 @@ def test_stopping_ends_every_job_and_removes_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(QueueFull):
         board.reserve()
+
+
+def test_stopping_does_not_wait_for_ever_and_removes_what_the_work_left(tmp_path: Path) -> None:
+    board, cleaned, work = Board(ServerOptions()), [], Labour()
+    board.start(tmp_path)
+
+    def deaf(_: OnProgress) -> None:
+        work.started.set()
+        work.may_end.wait(STOP_S)
+
+    place = board.reserve()
+    board.submit(place, replace(order(deaf, place.folder / "x"), clean=lambda: cleaned.append(True)))
+    work.started.wait(STOP_S)
+    board.stop(0.05)
+    assert board.at_work and cleaned and list(tmp_path.iterdir()) == []
+    work.may_end.set()
+    until(lambda: not board.at_work)
 
 
 def test_ids_cannot_be_guessed(board: Board) -> None:

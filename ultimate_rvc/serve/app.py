@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ABOUT = "Song covers with RVC voices. A request answers with a job; whoever knows its id can watch, fetch and stop it."
-# A span on a slow processor takes this long; only between spans a conversion can be stopped.
-PATIENCE_S = 30.0
+# Only between spans a conversion can be stopped; on a processor that does nothing else, one takes less.
+PATIENCE_S = 10.0
 ASK_AGAIN_S = 10
 
 

@@ -46,13 +46,19 @@ class Board:
         self._worker.start()
 
     def stop(self, patience_s: float) -> None:
-        """Cancels everything and waits for the worker, which may be in the middle of a span."""
+        """Cancels everything, waits for the worker, which may be in the middle of a span, and removes all files."""
         self.ask_to_stop()
         with self._changed:
             self._changed.notify_all()
         self._worker.join(patience_s)
         for job in list(self._jobs.values()):
+            job.order.clean()
             self._forget(job)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the worker is alive; after `stop`, whether its patience was not enough."""
+        return self._worker.is_alive()
 
     def ask_to_stop(self) -> None:
         """Cancels everything; returns at once, and may be called from a signal's handler."""

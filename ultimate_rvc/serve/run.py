@@ -1,12 +1,14 @@
 """Listening: the application on a port, until somebody ends it."""
 
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ultimate_rvc import paths
 from ultimate_rvc.covers.checks import require_writable
@@ -42,6 +44,8 @@ def serve(settings: ServerOptions, open_engine: Callable[[], Engine], announce: 
             _server(app).run(sockets=[listener])
         except KeyboardInterrupt:  # the server has ended in order and passes the signal on
             logger.info("Ended by Ctrl-C")
+        if app.state.board.at_work:
+            _leave_at_once()
 
 
 def require_packages() -> None:
@@ -68,6 +72,18 @@ def _listening(settings: ServerOptions) -> socket.socket:
         raise OptionError(
             f"cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another --port"
         ) from error
+
+
+def _leave_at_once() -> NoReturn:
+    """Ends the process although a span is being converted, once all files are removed.
+
+    No thread can be stopped inside torch, and the interpreter's own way out would tear its threads down and abort.
+    """
+    logger.info("A span was not waited for")
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _address(host: str, port: int) -> str:
