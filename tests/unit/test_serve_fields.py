@@ -104,6 +104,16 @@ def test_files_outside_the_audio_folder_are_refused(name: str) -> None:
             _options(f0_file=value)
 
 
+def test_options_that_go_ill_together_are_refused_at_once() -> None:
+    for kind in ("convert", "cover"):
+        with pytest.raises(OptionError, match="not both"):
+            _options(kind, f0_file=["curve.csv"], split=["yes"])
+
+
+def test_what_a_variable_sets_is_not_for_clients() -> None:
+    assert not [spec.name for knobs in KNOBS.values() for spec in knobs.values() if spec.metadata["env"]]
+
+
 def test_a_file_in_the_place_of_a_value_is_refused(home: Path) -> None:
     with pytest.raises(OptionError, match="n_semitones is no file"):
         options_of("cover", Form(files={"n_semitones": Upload(home / "x", "x")}))

@@ -7,18 +7,25 @@ from types import MappingProxyType, NoneType
 from typing import Any, get_args, get_origin
 
 from ultimate_rvc import paths
+from ultimate_rvc.covers.cover import CoverRequest
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import MixOptions, all_knobs, parse_bool
+from ultimate_rvc.options import ConversionOptions, MixOptions, all_knobs, parse_bool
 from ultimate_rvc.serve.forms import Form
-from ultimate_rvc.serve.places import inside, require_custom_encoder, require_plain
-from ultimate_rvc.warm.converter import CONVERT_KNOBS, COVER_KNOBS, ENGINE_KNOBS
-from ultimate_rvc.warm.keywords import checked, knobs_of, require_known
+from ultimate_rvc.serve.places import inside, listed_voice, require_custom_encoder, require_plain
+from ultimate_rvc.warm.converter import ALL_KNOBS, CONVERT_KNOBS, COVER_KNOBS
+from ultimate_rvc.warm.keywords import checked, filled, knobs_of, parts_of, require_known
 
 # A converted track is a file too.
 FILE_KNOBS = {name: knobs_of(MixOptions)[name] for name in ("output_format", "output_name")}
+# What an environment variable sets is the choice of the server's owner.
 KNOBS: Mapping[str, Mapping[str, Field]] = MappingProxyType(
-    {"convert": {**CONVERT_KNOBS, **FILE_KNOBS}, "cover": COVER_KNOBS}
+    {
+        "convert": {**CONVERT_KNOBS, **FILE_KNOBS},
+        "cover": {name: spec for name, spec in COVER_KNOBS.items() if not spec.metadata["env"]},
+    }
 )
+# Texts that name something which the library has.
+NAMES = {"custom_embedder_model": require_custom_encoder, "backup_model": listed_voice}
 # Fields that hold sound: a file that is sent, or the name of one in the audio folder.
 SOUNDS = {"convert": ("source",), "cover": ("source", "vocals", "instrumentals")}
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
@@ -98,7 +105,7 @@ def options_of(kind: str, form: Form) -> dict[str, Any]:
     knobs = KNOBS[kind]
     given = {name: value for name, value in form.fields.items() if name not in ("voice", *SOUNDS[kind])}
     for name in given:
-        if name in ENGINE_KNOBS:
+        if name in ALL_KNOBS and ALL_KNOBS[name].metadata["env"]:
             raise OptionError(f"{name} is fixed when the server starts; leave it out")
     require_known([*given, *(name for name in form.files if name not in SOUNDS[kind])], knobs)
     values = {name: _value(knobs[name], value) for name, value in given.items() if not _left_empty(value)}
@@ -106,7 +113,17 @@ def options_of(kind: str, form: Form) -> dict[str, Any]:
     for name in files:
         if kind_of(knobs[name]) is not Path:
             raise OptionError(f"{name} is no file; send its value as text")
-    return {**checked(values, knobs), **files}
+    options = {**checked(values, knobs), **files}
+    _require_fit(kind, options)
+    return options
+
+
+def _require_fit(kind: str, options: Mapping[str, Any]) -> None:
+    """Raises OptionError for options that go ill together, which their records know."""
+    if kind == "convert":
+        filled(ConversionOptions, options)
+    else:
+        parts_of(CoverRequest, options)
 
 
 def _value(spec: Field, value: Any) -> Any:
@@ -116,8 +133,8 @@ def _value(spec: Field, value: Any) -> Any:
         return inside(paths.audio_dir(), value)
     if isinstance(value, str) and spec.metadata["choices"] is None:
         require_plain(spec.name, value)
-        if spec.name == "custom_embedder_model":
-            require_custom_encoder(value)
+        if spec.name in NAMES:
+            NAMES[spec.name](value)
     return value
 
 
