@@ -360,6 +360,23 @@ class OptimizationConfig(Checked):
         return replace(cls(), **from_environment(environ))
 
 
+@dataclass(frozen=True)
+class ServerOptions(Checked):
+    """Where the HTTP server listens, and how much it holds at most."""
+
+    host: str = knob("127.0.0.1", "The address to listen on; one that other machines can reach needs --listen.")
+    port: int = knob(7866, "The port; 0 takes a free one.", low=0, high=65_535)
+    listen: bool = knob(False, "Answer other machines too: whoever reaches the port can use the server.")
+    server_name: tuple[str, ...] = knob(
+        (), "With --listen, a name by which others ask for this machine, beside its addresses; repeatable."
+    )
+    queue: int = knob(8, "Jobs that may wait; more are refused.", low=1, high=1000)
+    keep: int = knob(20, "Finished jobs that are kept with their results; older ones are removed.", low=1, high=10_000)
+    keep_minutes: float = knob(60.0, "Minutes after which a finished job is removed.", low=0.01, high=100_000)
+    upload_mb: float = knob(200.0, "Largest request in megabytes.", low=0.001, high=100_000)
+    longest_minutes: float = knob(60.0, "Longest recording that is taken.", low=0.01, high=6000)
+
+
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The OptimizationConfig fields that RVC_* variables set, parsed. Raises OptionError naming the variable."""
     environ = os.environ if environ is None else environ

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from difflib import get_close_matches
+from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
@@ -78,18 +79,21 @@ def _hint(key: str, knobs: Mapping[str, Field]) -> str:
 
 def _checked(preset: str, spec: Field, value: Any) -> Any:
     try:
-        typed = _typed(spec, value)
-        check(spec, typed)
+        value = typed(spec, value)
+        check(spec, value)
     except OptionError as error:
         raise OptionError(f"preset {preset}: {error}") from error
-    return typed
+    return value
 
 
-def _typed(spec: Field, value: Any) -> Any:
-    """The value as the field's type has it: a single item where several may stand, a whole number for any number."""
+def typed(spec: Field, value: Any) -> Any:
+    """The value as the field's type has it: a single item where several may stand, a whole number for any number.
+
+    Raises OptionError for a value of another kind.
+    """
     if get_origin(spec.type) is tuple:
         may_be_empty = spec.default == ()
-        items = value if isinstance(value, list) and (value or may_be_empty) else [value]
+        items = value if isinstance(value, list | tuple) and (value or may_be_empty) else [value]
         return tuple(_single(spec, item) for item in items)
     if value is None and NoneType in get_args(spec.type):
         return None
@@ -98,7 +102,7 @@ def _typed(spec: Field, value: Any) -> Any:
 
 def _single(spec: Field, value: Any) -> Any:
     kind = next(iter(get_args(spec.type)), spec.type)
-    as_written = {float: (int, float), Path: (str,)}.get(kind, (kind,))
+    as_written = {float: (Real,), int: (Integral,), Path: (str, Path)}.get(kind, (kind,))
     # YAML's true is Python's True, which would pass for the number 1.
     if not isinstance(value, as_written) or (isinstance(value, bool) and kind is not bool):
         raise OptionError(f"{spec.name} is {value!r}; it must be {EXPECTED[kind]}")

@@ -11,6 +11,9 @@ FLOORS = (
     {"paths", "device", "progress", "presets", "download", "weights", "audio"},
     {"rvc"},
     {"voices", "covers", "speech", "benchmark"},
+    {"warm"},
+    # The command line starts the server, which knows nothing of the command line.
+    {"serve"},
     {"cli", "web"},
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
@@ -22,6 +25,7 @@ HEAVY = {
     *("yt_dlp", "faiss", "mlx", "onnxruntime", "coremltools", "transformers", "librosa", "av", "pedalboard"),
     *("noisereduce", "soxr", "soundfile", "swift_f0", "numba", "sklearn", "torchcrepe", "torchfcpe", "torchaudio"),
     "edge_tts",
+    *("fastapi", "starlette", "uvicorn", "pydantic", "python_multipart", "fastapi_offline"),
 }
 NETWORK = {"requests", "urllib.request", "http.client", "socket", "huggingface_hub", "httpx", "aiohttp", "edge_tts"}
 

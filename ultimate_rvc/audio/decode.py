@@ -6,9 +6,11 @@ is taken, and the log says what was missing.
 """
 
 import logging
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,12 @@ LENGTH_UNKNOWN = "aac"
 SLACK_S = 0.1
 # A wav that was written through a pipe claims to be (almost) as long as the format allows.
 PIPED_BYTES = 0x7FFF0000
+# FFmpeg's demuxers of single files. Others (playlists, concatenations, descriptions of streams) make it open whatever
+# other files and addresses a text names, and it tells them by their content, not by their suffix.
+SINGLE_FILES = (
+    *("wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mp3", "aac", "ac3", "eac3", "dts", "amr", "ape", "wv", "tta"),
+    *("tak", "mpc", "mpc8", "dsf", "oma", "voc", "mov", "matroska", "webm", "asf", "avi", "flv", "mpeg", "mpegts"),
+)
 CUT_CHUNK = re.compile(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
@@ -47,12 +55,20 @@ class Refused(Exception):
     """A decoder's own reason why it cannot read a file."""
 
 
-def decode(path: Path, mono_rate: int | None = None) -> Audio:
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a file: mono at this rate in Hz (None: as it is), and no more seconds than this."""
+
+    mono_rate: int | None = None
+    longest_s: float = math.inf
+
+
+def decode(path: Path, wanted: Wanted = Wanted()) -> Audio:
     """The samples [C, N] of a readable file, C at most 2; or mono at this rate. Raises AudioError with every reason."""
     reasons = []
     for read in _readers(path):
         try:
-            return read(path, mono_rate)
+            return read(path, wanted)
         except Refused as error:
             reasons.append(" ".join(str(error).split()).rstrip("."))
     raise AudioError(f"{str(path)!r} cannot be decoded ({'; '.join(reasons)}); export it again as wav or flac")
@@ -64,18 +80,18 @@ def check_channels(name: str, channels: int) -> None:
         raise AudioError(f"{name!r} has {channels} channels; mix it down to mono or stereo")
 
 
-def _readers(path: Path) -> list[Callable[[Path, int | None], Audio]]:
+def _readers(path: Path) -> list[Callable[[Path, Wanted], Audio]]:
     return [_by_ffmpeg] if path.suffix.lower() in FFMPEG_ONLY else [_by_libsndfile, _by_ffmpeg]
 
 
-def _by_libsndfile(path: Path, mono_rate: int | None) -> Audio:
+def _by_libsndfile(path: Path, wanted: Wanted) -> Audio:
     import soundfile
 
     try:
         # By descriptor: for a path, soundfile believes the suffix before the content.
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             check_channels(str(path), sound.channels)
-            audio = _gathered(path, _blocks(sound), (sound.channels, sound.samplerate), mono_rate)
+            audio = _gathered(path, _blocks(sound), (sound.channels, sound.samplerate), wanted)
             _check_complete(path, audio.duration_s, _claimed_s(sound), trusted=True)
             return audio
     except soundfile.LibsndfileError as error:
@@ -95,18 +111,19 @@ def _claimed_s(sound: "soundfile.SoundFile") -> float:
     return sound.frames / sound.samplerate * (1 if piped else claimed / there)
 
 
-def _by_ffmpeg(path: Path, mono_rate: int | None) -> Audio:
+def _by_ffmpeg(path: Path, wanted: Wanted) -> Audio:
     import av
 
     try:
         # Without 'file:', FFmpeg takes a name with a colon for an address.
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
-            return _read_stream(path, container, mono_rate)
+        options = {"format_whitelist": ",".join(SINGLE_FILES), "protocol_whitelist": "file"}
+        with av.open(f"file:{path}", metadata_errors="replace", options=options) as container:
+            return _read_stream(path, container, wanted)
     except (av.FFmpegError, ValueError) as error:
         raise Refused(f"ffmpeg: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read_stream(path: Path, container: "av.container.InputContainer", mono_rate: int | None) -> Audio:
+def _read_stream(path: Path, container: "av.container.InputContainer", wanted: Wanted) -> Audio:
     if not container.streams.audio:
         raise AudioError(f"{str(path)!r} holds no sound; choose a file with an audio track")
     stream = container.streams.audio[0]
@@ -117,7 +134,7 @@ def _read_stream(path: Path, container: "av.container.InputContainer", mono_rate
         raise Refused("ffmpeg: no sound could be decoded")
     channels, rate = first.layout.nb_channels, first.sample_rate
     check_channels(str(path), channels)
-    audio = _gathered(path, _arrays(first, frames), (channels, rate), mono_rate)
+    audio = _gathered(path, _arrays(first, frames), (channels, rate), wanted)
     return _checked(path, audio, container, stream, len(damaged))
 
 
@@ -172,14 +189,26 @@ def _check_complete(path: Path, got_s: float, claimed_s: float, *, trusted: bool
     logger.warning("%s may be cut off: %s", path, story)
 
 
-def _gathered(path: Path, blocks: Iterable[np.ndarray], layout: tuple[int, int], mono_rate: int | None) -> Audio:
+def _gathered(path: Path, blocks: Iterable[np.ndarray], layout: tuple[int, int], wanted: Wanted) -> Audio:
     """Blocks [C, n] of this layout (C, rate) as one; for mono at another rate, the whole is never held as it was."""
     channels, rate = layout
+    mono_rate = wanted.mono_rate
+    blocks = _within(path, blocks, rate, wanted.longest_s)
     if mono_rate is None:
         return Audio(_join(blocks, channels), rate)
     if rate < mono_rate:
         logger.warning(NARROW_BAND, path, rate, rate // 2)
     return Audio(_join(resampled_mono(blocks, rate, mono_rate), 1), mono_rate)
+
+
+def _within(path: Path, blocks: Iterable[np.ndarray], rate: int, longest_s: float) -> Iterator[np.ndarray]:
+    """The blocks [C, n]; AudioError as soon as they last longer, because a small file can hold years of silence."""
+    frames = 0
+    for block in blocks:
+        frames += block.shape[1]
+        if frames > longest_s * rate:
+            raise AudioError(f"{str(path)!r} lasts longer than {longest_s / 60:g} minutes; cut it into pieces")
+        yield block
 
 
 def _join(blocks: Iterable[np.ndarray], channels: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from ultimate_rvc.audio.decode import NARROW_BAND, check_channels, decode
+from ultimate_rvc.audio.decode import NARROW_BAND, Wanted, check_channels, decode
 from ultimate_rvc.audio.encode import Details, encode, fitted, format_of, held_kbps, settle
 from ultimate_rvc.audio.metadata import checked, read_metadata
 from ultimate_rvc.audio.sound import Audio, amplitude
@@ -29,15 +30,15 @@ SILENCE_DB = -80.0
 FULL_BAND_RATE_HZ = 16_000
 
 
-def load(path: Path | str, *, mono_rate: int | None = None) -> Audio:
+def load(path: Path | str, *, mono_rate: int | None = None, longest_s: float = math.inf) -> Audio:
     """Reads any audio file (wav flac mp3 ogg m4a aac opus webm mp4 …) as it is: [C, N], C 1 or 2, at its own rate.
 
     With mono_rate, its channels' mean at that rate, made while it is read: an hour then takes 230 MB at 16 kHz.
-    Raises AudioError, one line, for what is no file, no audio, empty, cut off, not finite or beyond stereo.
+    Raises AudioError, one line, for what is no file, no audio, empty, cut off, not finite, beyond stereo or too long.
     """
     path = Path(path)
     _check_readable(path)
-    audio = decode(path, mono_rate)
+    audio = decode(path, Wanted(mono_rate, longest_s))
     check_samples(audio, str(path))
     return audio
 

@@ -16,6 +16,7 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    ServerOptions,
     SpeakingOptions,
     SpeechMixOptions,
     SpeechPitchOptions,
@@ -36,6 +37,7 @@ TITLES = {
     SpeechMixOptions: "Mix",
     FileOptions: "File",
     OptimizationConfig: "Device and speed",
+    ServerOptions: "Server",
 }
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ from ultimate_rvc.cli.benchmark import benchmark
 from ultimate_rvc.cli.cache import cache
 from ultimate_rvc.cli.generate import generate
 from ultimate_rvc.cli.models import models
+from ultimate_rvc.cli.serve import serve
 from ultimate_rvc.cli.session import Session, debug_option
 from ultimate_rvc.cli.speech import speech
 
@@ -30,6 +31,7 @@ root.add_command(cache)
 root.add_command(generate)
 generate.add_command(speech)
 root.add_command(models)
+root.add_command(serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -110,10 +110,7 @@ def record(report: Report) -> dict[str, Any]:
 
 def converter_for(ctx: click.Context) -> "OpenConverter":
     """Opens the engine with the options in force: argument, RVC_* variable, preset, the device's default."""
-    names = [spec.name for spec in fields(OptimizationConfig)]
-    # The rest of them may hold the preset's values, which RVC_* variables go before.
-    arguments = {name: ctx.params[name] for name in names if was_given(ctx, name)}
-    preset = ctx.ensure_object(Session).preset
+    arguments, preset = engine_arguments(ctx), ctx.ensure_object(Session).preset
 
     def open_converter(on_progress: OnProgress) -> Any:
         from ultimate_rvc.rvc.infer.infer import VoiceConverter
@@ -122,6 +119,13 @@ def converter_for(ctx: click.Context) -> "OpenConverter":
         return VoiceConverter(resolve(arguments, preset), on_progress)
 
     return open_converter
+
+
+def engine_arguments(ctx: click.Context) -> dict[str, Any]:
+    """The engine's options that stood on the command line."""
+    names = [spec.name for spec in fields(OptimizationConfig)]
+    # The rest of them may hold the preset's values, which RVC_* variables go before.
+    return {name: ctx.params[name] for name in names if was_given(ctx, name)}
 
 
 def was_given(ctx: click.Context, name: str) -> bool:
