@@ -101,7 +101,7 @@ def ensure(name: str, on_progress: OnProgress = silent) -> Path:
     entry = _entry(name)
     if (found := entry.found()) is not None:
         return found
-    switch = _offline_switch()
+    switch = offline_switch()
     if switch:
         raise WeightsNotFound(_how_to_get(entry, switch))
     for wanted in entry.wanted():
@@ -142,7 +142,7 @@ def _hub() -> str:
     return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
-def _offline_switch() -> str | None:
+def offline_switch() -> str | None:
     """The variable that forbids the network, if one does."""
     return next((name for name in OFFLINE_SWITCHES if parse_bool(os.environ.get(name) or "0", name)), None)
 

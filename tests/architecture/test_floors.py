@@ -21,6 +21,7 @@ FRONT_END_ONLY = {"gradio", "typer", "click", "rich"}
 HEAVY = {
     *("yt_dlp", "faiss", "mlx", "onnxruntime", "coremltools", "transformers", "librosa", "av", "pedalboard"),
     *("noisereduce", "soxr", "soundfile", "swift_f0", "numba", "sklearn", "torchcrepe", "torchfcpe", "torchaudio"),
+    "audio_separator",
 }
 NETWORK = {"requests", "urllib.request", "http.client", "socket", "huggingface_hub", "httpx", "aiohttp"}
 

@@ -15,6 +15,7 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    SeparationOptions,
     VoiceOptions,
 )
 
@@ -22,6 +23,7 @@ TITLES = {
     PitchOptions: "Pitch",
     EmbedderOptions: "Content encoder",
     VoiceOptions: "Voice",
+    SeparationOptions: "Vocals and instruments",
     EffectOptions: "Effects on the vocals",
     MixOptions: "Mix and file",
     CoverOptions: "Backup vocals and cache",
