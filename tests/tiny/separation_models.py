@@ -10,8 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-MDX, MDX_KARAOKE, VR, DEMUCS, ROFORMER = "tiny_mdx.onnx", "tiny_karaoke.onnx", "tiny_vr.pth", "tiny.yaml", "tiny.ckpt"
-BINS, FRAMES_EXPONENT, WINDOW = 1_024, 8, 4_096
+MDX, MDX_KARAOKE, MDX_ALL, VR, DEMUCS, ROFORMER = (
+    "tiny_mdx.onnx",
+    "tiny_karaoke.onnx",
+    "tiny_all.onnx",
+    "tiny_vr.pth",
+    "tiny.yaml",
+    "tiny.ckpt",
+)
+BINS, FRAMES_EXPONENT, WINDOW = 2_048, 8, 4_096
 ROFORMER_CONFIG = "tiny_mel_band_roformer.yaml"
 DEMUCS_SIGNATURE = "0a1b2c3d"
 DEMUCS_FILES = (f"{DEMUCS_SIGNATURE}.th", DEMUCS)
@@ -23,8 +30,9 @@ def write_models(folder: Path) -> Path:
     """Every model, and the lists that make the package find them without a network."""
     folder.mkdir(parents=True, exist_ok=True)
     parameters = {
-        _mdx(folder / MDX, seed=1): _mdx_parameters("Vocals"),
-        _mdx(folder / MDX_KARAOKE, seed=2): _mdx_parameters("Instrumental"),
+        _mdx(folder / MDX, _random_kernel(1)): _mdx_parameters("Vocals"),
+        _mdx(folder / MDX_KARAOKE, _random_kernel(2)): _mdx_parameters("Instrumental"),
+        _mdx(folder / MDX_ALL, _one_to_one()): _mdx_parameters("Vocals"),
     }
     _write(folder / "mdx_model_data.json", parameters)
     _roformer(folder)
@@ -35,7 +43,7 @@ def write_models(folder: Path) -> Path:
         folder / "download_checks.json",
         {
             **{name: {} for name in lists},
-            "mdx_download_list": {"MDX: tiny": MDX, "MDX: tiny karaoke": MDX_KARAOKE},
+            "mdx_download_list": {"MDX: tiny": MDX, "MDX: tiny karaoke": MDX_KARAOKE, "MDX: all": MDX_ALL},
             "roformer_download_list": {"Roformer: tiny": {ROFORMER: ROFORMER_CONFIG}},
             "vr_download_list": {"VR: tiny": VR},
             "demucs_download_list": {"Demucs v4: tiny": {name: f"https://localhost/{name}" for name in DEMUCS_FILES}},
@@ -44,12 +52,22 @@ def write_models(folder: Path) -> Path:
     return folder
 
 
-def _mdx(path: Path, seed: int) -> str:
+def _random_kernel(seed: int) -> np.ndarray:
+    return 0.2 * np.random.default_rng(seed).standard_normal((4, 4, 3, 3)).astype(np.float32)
+
+
+def _one_to_one() -> np.ndarray:
+    """Lets everything through: all is vocals."""
+    kernel = np.zeros((4, 4, 3, 3), np.float32)
+    kernel[range(4), range(4), 1, 1] = 1
+    return kernel
+
+
+def _mdx(path: Path, kernel: np.ndarray) -> str:
     """A convolution of a spectrogram's four planes; the hash by which the package knows the file."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    kernel = 0.2 * np.random.default_rng(seed).standard_normal((4, 4, 3, 3)).astype(np.float32)
     shape = ["batch", 4, BINS, 2**FRAMES_EXPONENT]
     node = helper.make_node("Conv", ["input", "kernel"], ["output"], pads=[1, 1, 1, 1])
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("input", "output")]
@@ -101,7 +119,7 @@ def _demucs(folder: Path) -> None:
     from audio_separator.separator.uvr_lib_v5.demucs.htdemucs import HTDemucs
 
     torch.manual_seed(4)
-    shape = {"channels": 8, "dconv_comp": 4, "depth": 4, "t_layers": 1, "t_heads": 2, "segment": 4, "bottom_channels": 0}
+    shape = {"channels": 8, "dconv_comp": 4, "depth": 4, "t_layers": 1, "t_heads": 2, "segment": 4}
     sources = ["drums", "bass", "other", "vocals"]
     model = HTDemucs(sources, **shape)
     parts = {"klass": HTDemucs, "args": (sources,), "kwargs": shape, "state": model.state_dict()}

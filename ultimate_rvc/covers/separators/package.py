@@ -8,6 +8,7 @@ off. Here stems are taken as they are computed, downloads go through `download`,
 import hashlib
 import logging
 import random
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ultimate_rvc import device, paths
-from ultimate_rvc.download import Wanted, download
+from ultimate_rvc.download import Wanted, download, holds_something
 from ultimate_rvc.errors import DownloadError, ModelError, OptionError, UrvcError, WeightsNotFound
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.weights import offline_switch
@@ -32,6 +33,9 @@ BYTES_PER_SEGMENT = 4 * 1024**3
 MOST_AT_ONCE = 8
 # Demucs shifts the track by random times; the same ones in every call.
 SEED = 0
+LONGEST_REASON = 300
+# Where the Demucs architecture draws its bar.
+DEMUCS = "audio_separator.separator.uvr_lib_v5.demucs.apply"
 
 
 @dataclass(frozen=True)
@@ -198,9 +202,7 @@ def _tool(on_progress: OnProgress, **settings: Any) -> Any:
     folder = paths.separators_dir()
     folder.mkdir(parents=True, exist_ok=True)
     with _as_model_error(PACKAGE):
-        tool = Tool(
-            log_level=logging.CRITICAL, model_file_dir=str(folder), normalization_threshold=1.0, **settings
-        )
+        tool = Tool(log_level=logging.CRITICAL, model_file_dir=str(folder), normalization_threshold=1.0, **settings)
     # A variable of its own would go before.
     tool.model_file_dir = str(folder)
     tool.files = []
@@ -208,8 +210,6 @@ def _tool(on_progress: OnProgress, **settings: Any) -> Any:
 
 
 def _fetched(tool: Any, model: str) -> Files:
-    from ultimate_rvc.download import holds_something
-
     try:
         path, yaml = tool.download_model_files(model)[3:5]
         parameters = "" if yaml or path.endswith(".yaml") else str(tool.load_model_data_using_hash(path))
@@ -239,9 +239,7 @@ def _download(url: str, target: Path, on_progress: OnProgress) -> None:
 @contextmanager
 def _bars_as_progress(module: str, stage: str, on_progress: OnProgress) -> Iterator[None]:
     """The bars that an architecture would draw on the terminal, told as progress instead."""
-    import sys
-
-    places = [sys.modules[name] for name in (module, _DEMUCS) if hasattr(sys.modules.get(name), "tqdm")]
+    places = [sys.modules[name] for name in (module, DEMUCS) if hasattr(sys.modules.get(name), "tqdm")]
     kept = [place.tqdm for place in places]
     bar = _bar(stage, on_progress)
     for place in places:
@@ -252,9 +250,6 @@ def _bars_as_progress(module: str, stage: str, on_progress: OnProgress) -> Itera
     finally:
         for place, own in zip(places, kept, strict=True):
             place.tqdm = own
-
-
-_DEMUCS = "audio_separator.separator.uvr_lib_v5.demucs.apply"
 
 
 def _bar(stage: str, on_progress: OnProgress) -> Any:
@@ -275,7 +270,7 @@ def _quietly() -> Iterator[None]:
     before = list(root.handlers)
     root.addHandler(logging.NullHandler())
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         root.handlers[:] = before
@@ -298,10 +293,12 @@ def _as_model_error(what: str) -> Iterator[None]:
         yield
     except UrvcError:
         raise
+    except ImportError as error:
+        raise ModelError(f"{PACKAGE} lacks something ({error}); install it again: {HOW_TO_INSTALL}") from error
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        advice = "choose another model, or delete its file to have it fetched again"
-        raise ModelError(f"{what} failed ({reason[:300]}); {advice}") from error
+        reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+        advice = f"choose another model; if its file in {paths.separators_dir()} may be damaged, delete it"
+        raise ModelError(f"{what} failed ({reason}); {advice}") from error
 
 
 def _not_installed() -> ModelError:

@@ -4,10 +4,12 @@ What cannot be done is said here, before anything is computed.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ultimate_rvc import device as devices
+from ultimate_rvc import paths
 from ultimate_rvc.covers.separators import package
 from ultimate_rvc.covers.separators.classical import Classical
 from ultimate_rvc.covers.separators.models import ModelSeparator
@@ -36,7 +38,7 @@ def steps_for(options: SeparationOptions, device: str = "auto") -> tuple[Separat
     return tuple(steps)
 
 
-def sung(steps: "tuple[SeparationStep, ...] | list[SeparationStep]") -> StemName:
+def sung(steps: Sequence[SeparationStep]) -> StemName:
     """The stem that the steps leave to be sung: what the last of them takes out, or the song itself."""
     return steps[-1].separator.gives[0] if steps else StemName.SONG
 
@@ -51,7 +53,7 @@ def _chosen(options: SeparationOptions, device: str) -> str:
         best = BEST_ON_CPU if devices.choose(device).kind == "cpu" else BEST_ON_GPU
         model = options.separator_model or PRESETS[best].vocals
         if model and not package.on_disk(model) and (switch := offline_switch()):
-            reason = f"{package.paths.separators_dir() / model} is missing and {switch} forbids downloads"
+            reason = f"{paths.separators_dir() / model} is missing and {switch} forbids downloads"
     if reason is None or options.separator_model:
         return best
     logger.warning("No model to take the song apart: %s. The classical method does it, and it %s", reason, _LOST)
