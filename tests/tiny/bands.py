@@ -126,3 +126,18 @@ def _fades(length: int, rate: int) -> np.ndarray:
     """No click at either end: 2 ms in, 20 ms out."""
     at = np.arange(length) / rate
     return np.clip(at / 0.002, 0, 1) * np.clip((length / rate - at) / 0.02, 0, 1)
+
+
+def sdr_db(truth: np.ndarray, found: np.ndarray) -> float:
+    """Signal-to-distortion ratio of a stem over all channels and the whole song: |s|² / |s - ŝ|² in dB.
+
+    Every difference counts, a wrong level too; of museval's SDR, whose filter forgives some, it is the strict form.
+    """
+    truth, found = (np.asarray(wav, np.float64) for wav in (truth, found))
+    return 10 * float(np.log10(np.sum(truth**2) / max(np.sum((truth - found) ** 2), 1e-30)))
+
+
+def scale_free_sdr_db(truth: np.ndarray, found: np.ndarray) -> float:
+    """SI-SDR in dB (Le Roux and others, "SDR - half-baked or well done?", 2019): the level is forgiven."""
+    truth, found = (np.asarray(wav, np.float64) for wav in (truth, found))
+    return sdr_db(truth * np.sum(truth * found) / np.sum(truth**2), found)

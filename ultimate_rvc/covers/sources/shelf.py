@@ -67,8 +67,8 @@ def read_note(folder: Path) -> Note | None:
         return None
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        note = Note(known["title"], known["file"], known["video"], tuple(known["addresses"]))
-        usable = bool(note.addresses) and holds_something(folder / Path(note.file).name)
+        note = Note(known["title"], Path(known["file"]).name, known["video"], tuple(known["addresses"]))
+        usable = bool(note.addresses) and holds_something(folder / note.file)
     except (OSError, ValueError, TypeError, KeyError) as error:
         logger.warning("%s is damaged (%s); its song is fetched again when it is asked for", path, error)
         usable = False
