@@ -55,6 +55,13 @@ def test_stems_come_back_as_loud_as_they_are_in_the_song(weights: Path) -> None:
         assert np.abs(stems[StemName.VOCALS].samples - 0.5 * song.samples).max() < TOLERANCE * peak
 
 
+def test_models_lie_in_our_folder_whatever_the_packages_variable_says(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUDIO_SEPARATOR_MODEL_DIR", str(tmp_path))
+    assert _separator().separate(_song())[StemName.VOCALS].peak > 0
+
+
 @pytest.mark.parametrize("late_samples", [0, 1, 700])
 def test_a_stem_is_cut_to_the_songs_length(weights: Path, monkeypatch: pytest.MonkeyPatch, late_samples: int) -> None:
     fake_audio_separator.install(monkeypatch, late_samples=late_samples)
@@ -128,8 +135,9 @@ def test_a_missing_model_is_fetched_from_the_second_place_when_the_first_has_non
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with web.serve(files={FILE: b"from afar"}) as site:
         path = fake_audio_separator.install(monkeypatch, site=site.base)
-        assert _separator().separate(_song())[StemName.VOCALS].peak > 0
-    assert path.read_bytes() == b"from afar"
+        told = []
+        _separator().fingerprint(told.append)
+    assert path.read_bytes() == b"from afar" and told[-1].stage == f"download {FILE}"
 
 
 def test_a_download_that_stops_half_way_is_no_model(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

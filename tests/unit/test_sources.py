@@ -188,6 +188,14 @@ def test_what_is_no_audio_is_refused_and_deleted(site: web.Site, home: Path, con
     assert not list(home.glob("*/*"))
 
 
+def test_a_playlist_in_a_songs_clothes_opens_no_other_file(tmp_path: Path) -> None:
+    sounds.write(tmp_path / "other.wav", sounds.tone(440, 1, 8_000), 8_000)
+    playlist = tmp_path / "song.mp3"
+    playlist.write_text("ffconcat version 1.0\nfile other.wav\nduration 1\n")
+    with pytest.raises(AudioError, match="is no audio"):
+        web_songs._duration_s(playlist)
+
+
 def test_a_page_without_a_song_says_so(site: web.Site) -> None:
     site.files["page.html"] = b"<html><title>Hello</title></html>"
     with pytest.raises(DownloadError, match="cannot be fetched: Unsupported URL") as told:

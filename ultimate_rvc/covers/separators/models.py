@@ -43,12 +43,12 @@ class ModelSeparator:
         """What the task asks for."""
         return self.task.gives
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, on_progress: OnProgress = silent) -> str:
         """Version of the package, settings, and a hash of the model's files, which are fetched when they are missing.
 
         Raises what `package.fetch` raises.
         """
-        files = package.fetch(self.model)
+        files = package.fetch(self.model, on_progress)
         return f"{VERSION} {self.task.taken} {package.version()} {asdict(self.settings)} {self.model} {files.digest()}"
 
     def separate(self, audio: Audio, on_progress: OnProgress = silent) -> dict[StemName, Audio]:
