@@ -15,8 +15,14 @@ from ultimate_rvc.options import SEPARATORS, SeparationOptions
 
 
 @pytest.fixture
+def with_network(with_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if audio-separator were installed, and models may be fetched."""
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+
+
+@pytest.fixture
 def with_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """As if audio-separator were installed; the folder in which its models lie."""
+    """As if audio-separator were installed; the folder in which its models lie, an empty one."""
     monkeypatch.setattr(package, "installed", lambda: True)
     monkeypatch.setenv("URVC_MODELS_DIR", str(tmp_path))
     return tmp_path / "audio_separator"
@@ -34,7 +40,7 @@ def test_every_separator_has_a_preset() -> None:
     assert set(PRESETS) | {"auto"} == set(SEPARATORS)
 
 
-def test_upstreams_models_come_in_upstreams_order(with_package: Path) -> None:
+def test_upstreams_models_come_in_upstreams_order(with_network: None) -> None:
     steps = _steps(separator="upstream")
     models = ["UVR-MDX-NET-Voc_FT.onnx", "UVR_MDXNET_KARA_2.onnx", "Reverb_HQ_By_FoxJoy.onnx"]
     assert _models(steps) == models
@@ -42,7 +48,7 @@ def test_upstreams_models_come_in_upstreams_order(with_package: Path) -> None:
     assert sung(steps) is StemName.DRY_VOCALS
 
 
-def test_a_step_takes_only_what_an_earlier_one_gives(with_package: Path) -> None:
+def test_a_step_takes_only_what_an_earlier_one_gives(with_network: None) -> None:
     for separator in SEPARATORS:
         have = {StemName.SONG}
         for step in _steps(separator=separator, dereverb=None if separator in ("classical", "auto") else True):
@@ -54,21 +60,21 @@ def test_vocals_need_no_step() -> None:
     assert _steps(separator="none") == () and sung(()) is StemName.SONG
 
 
-def test_main_and_backup_of_what_already_is_vocals(with_package: Path) -> None:
+def test_main_and_backup_of_what_already_is_vocals(with_network: None) -> None:
     (step,) = _steps(separator="none", split_backup=True)
     assert step.takes is StemName.SONG and step.separator.gives == (StemName.MAIN_VOCALS, StemName.BACKUP_VOCALS)
 
 
-def test_models_of_ones_own_go_before_the_presets(with_package: Path) -> None:
+def test_models_of_ones_own_go_before_the_presets(with_network: None) -> None:
     steps = _steps(separator="demucs", separator_model="a.ckpt", karaoke_model="b.ckpt", dereverb_model="c.onnx")
     assert _models(steps) == ["a.ckpt", "b.ckpt", "c.onnx"]
 
 
-def test_what_is_switched_off_is_not_done(with_package: Path) -> None:
+def test_what_is_switched_off_is_not_done(with_network: None) -> None:
     assert len(_steps(separator="upstream", split_backup=False, dereverb=False)) == 1
 
 
-def test_classical_cannot_part_backup_vocals_and_says_so(with_package: Path) -> None:
+def test_classical_cannot_part_backup_vocals_and_says_so(with_network: None) -> None:
     assert len(_steps(separator="classical")) == 1
     with pytest.raises(OptionError, match="'classical' cannot part main and backup vocals"):
         _steps(separator="classical", split_backup=True)
@@ -91,11 +97,12 @@ def test_offline_auto_takes_the_model_that_is_on_disk(with_package: Path, caplog
     with_package.mkdir()
     best = PRESETS[BEST_ON_CPU].vocals
     (with_package / best).write_bytes(b"weights")
-    assert _models(_steps(split_backup=False)) == [best]
+    caplog.clear()
+    assert _models(_steps()) == [best]
+    assert "Left out: part main and backup vocals" in caplog.text
 
 
-def test_with_a_network_auto_is_a_model(with_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_HUB_OFFLINE")
+def test_with_a_network_auto_is_a_model(with_network: None) -> None:
     assert _models(_steps())[0] == PRESETS[BEST_ON_CPU].vocals
 
 

@@ -5,7 +5,7 @@ What cannot be done is said here, before anything is computed.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ultimate_rvc import device as devices
@@ -74,22 +74,52 @@ def _checked(model: str) -> str:
     return model
 
 
-def _tasks(preset: Preset, options: SeparationOptions, chosen: str) -> list[tuple[Task, str | None]]:
+@dataclass(frozen=True)
+class _Wish:
+    """A task, whether it was asked for (None: not said), whether it would be done anyway, and by which model."""
+
+    task: Task
+    said: bool | None
+    usual: bool
+    model: str | None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.usual if self.said is None else self.said
+
+
+def _tasks(preset: Preset, options: SeparationOptions, chosen: str) -> list[tuple[Task, str]]:
     """What models are needed for, in order, and which."""
-    splits = preset.splits if options.split_backup is None else options.split_backup
-    dries = preset.dereverbs if options.dereverb is None else options.dereverb
-    wanted = (
-        (preset.vocals is not None, TAKE_VOCALS, preset.vocals),
-        (splits or options.karaoke_model is not None, SPLIT_VOCALS, preset.karaoke),
-        (dries or options.dereverb_model is not None, TAKE_REVERB_OFF, preset.dereverb),
+    wishes = (
+        _Wish(TAKE_VOCALS, preset.vocals is not None, False, preset.vocals),
+        _Wish(SPLIT_VOCALS, _said(options.split_backup, options.karaoke_model), preset.splits, preset.karaoke),
+        _Wish(TAKE_REVERB_OFF, _said(options.dereverb, options.dereverb_model), preset.dereverbs, preset.dereverb),
     )
-    for is_wanted, task, model in wanted:
-        if is_wanted and model is None:
-            raise OptionError(f"separator {chosen!r} cannot {task.stage}; name a model for it, or another separator")
-    return [(task, model) for is_wanted, task, model in wanted if is_wanted]
+    return [(wish.task, _model(wish, chosen)) for wish in wishes if wish.is_wanted and not _left_out(wish)]
 
 
-def _separator(task: Task, model: str | None, settings: package.Settings) -> ModelSeparator:
+def _said(switch: bool | None, model: str | None) -> bool | None:
+    """A model that was named is meant to be used."""
+    return True if model else switch
+
+
+def _left_out(wish: _Wish) -> bool:
+    """Whether nobody asked for it and its model cannot be had; a warning says so."""
+    switch = offline_switch()
+    if wish.said is not None or wish.model is None or switch is None or package.on_disk(wish.model):
+        return False
+    missing = paths.separators_dir() / wish.model
+    logger.warning("Left out: %s, because %s is missing and %s forbids downloads", wish.task.stage, missing, switch)
+    return True
+
+
+def _model(wish: _Wish, chosen: str) -> str:
+    if wish.model is None:
+        raise OptionError(f"separator {chosen!r} cannot {wish.task.stage}; name a model for it, or another separator")
+    return wish.model
+
+
+def _separator(task: Task, model: str, settings: package.Settings) -> ModelSeparator:
     if not package.installed():
         raise ModelError(f"{task.stage}: {model} needs {package.PACKAGE}: {package.HOW_TO_INSTALL}")
-    return ModelSeparator(task, str(model), settings)
+    return ModelSeparator(task, model, settings)
