@@ -17,6 +17,7 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    SeparationOptions,
     VoiceOptions,
 )
 from ultimate_rvc.progress import OnProgress
@@ -48,7 +49,7 @@ def cover_options(command: T) -> T:
         click.option("--plot", type=FILE, help="Draw source and cover, waves and melodies (needs matplotlib)."),
         json_option,
         session_options,
-        knobs(*SINGING, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
+        knobs(*SINGING, SeparationOptions, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
     )
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -109,6 +110,7 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
         backup_vocals=values["backup_vocals"],
         cookiefile=values["cookiefile"],
         singing=_singing(values),
+        separation=record_of(SeparationOptions, values),
         effects=record_of(EffectOptions, values),
         mix=record_of(MixOptions, values),
         cover=record_of(CoverOptions, values),
