@@ -62,7 +62,7 @@ def _repetition(mixed: Song) -> np.ndarray:
     masks = []
     for magnitude in np.abs(_spectra(mixed.mix)):
         width = int(librosa.time_to_frames(2, sr=mixed.rate, hop_length=WINDOW // 4))
-        width = min(width, (magnitude.shape[1] - 1) // 2)
+        width = min(width, magnitude.shape[1] // 3)
         music = librosa.decompose.nn_filter(magnitude, aggregate=np.median, metric="cosine", width=width)
         music = np.minimum(magnitude, music)
         masks.append(librosa.util.softmask(magnitude - music, 10 * music, power=2))
