@@ -22,6 +22,13 @@ EMBEDDERS = (
     "korean-hubert-base",
     "custom",
 )
+# Ways to take a song apart; covers/separators/presets.py says which models each of them means.
+SEPARATORS = (
+    *("auto", "none", "classical"),
+    *("upstream", "mdx", "mdx23c", "vr", "demucs", "bs-roformer", "mel-roformer"),
+)
+# Those that have no model that another could be put in the place of.
+MODELLESS_SEPARATORS = ("none", "classical")
 AUDIO_FORMATS = ("mp3", "wav", "flac", "ogg", "m4a", "aac")
 # What each lossy format can be asked for; wav and flac have no bitrate. An mp3's are the MPEG-1 standard's own, ogg's
 # those that the Vorbis encoder has a quality for.
@@ -162,6 +169,48 @@ class ConversionOptions:
         # A curve runs through the whole track; each piece would sing its beginning again.
         if self.voice.split and self.pitch.f0_file:
             raise OptionError("a pitch curve cannot be sung in pieces; use either an f0 file or splitting, not both")
+
+
+@dataclass(frozen=True)
+class SeparationOptions(Checked):
+    """How a song is taken apart. Raises OptionError for combinations that make no sense."""
+
+    separator: str = knob(
+        "auto",
+        "How vocals are taken out of a song: 'none' for a source that already is vocals, 'classical' without any "
+        "model (poorer), 'upstream' with the models of Ultimate RVC, or a family of models. 'auto' is mel-roformer on "
+        "a GPU and mdx on the CPU, or classical where these cannot be had.",
+        choices=SEPARATORS,
+    )
+    separator_model: str | None = knob(
+        None, "Any model of audio-separator by its file name, instead of the separator's own."
+    )
+    split_backup: bool | None = knob(
+        None, "Part main and backup vocals with a karaoke model. On where the separator has one."
+    )
+    karaoke_model: str | None = knob(None, "The model that parts main and backup vocals, instead of the separator's.")
+    dereverb: bool | None = knob(None, "Take the reverb off the main vocals. On with 'upstream', else off.")
+    dereverb_model: str | None = knob(None, "The model that takes the reverb off, instead of the separator's.")
+    segment_size: int = knob(
+        0, "Frames that a model hears at once: less takes less memory; 0 is what suits the model.", low=0, high=4096
+    )
+    separation_batch: int = knob(
+        0, "Segments that a model works on at once; 0 follows the device and its memory.", low=0, high=64
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.separator_model and self.separator in MODELLESS_SEPARATORS:
+            raise OptionError(
+                f"separator {self.separator!r} uses no model, and separator_model is {self.separator_model!r}; "
+                "leave one of them out"
+            )
+        for off, model, name in (
+            (self.split_backup is False, self.karaoke_model, "karaoke_model"),
+            (self.dereverb is False, self.dereverb_model, "dereverb_model"),
+        ):
+            if off and model:
+                raise OptionError(f"{name} is {model!r}, but what it is for is switched off; leave one of them out")
 
 
 @dataclass(frozen=True)
@@ -429,6 +478,7 @@ RECORDS = (
     PitchOptions,
     EmbedderOptions,
     VoiceOptions,
+    SeparationOptions,
     EffectOptions,
     MixOptions,
     CoverOptions,

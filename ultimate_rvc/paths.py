@@ -2,7 +2,8 @@
 
 Every function is called late and creates nothing; whoever writes a file makes its folder.
 
-    models/            URVC_MODELS_DIR        rvc/embedders/, rvc/predictors/, rvc/voice_models/
+    models/            URVC_MODELS_DIR        rvc/embedders/, rvc/predictors/, rvc/voice_models/,
+                                              audio_separator/
     voice_models/      URVC_VOICE_MODELS_DIR  a folder per voice
     audio/             URVC_AUDIO_DIR         intermediate/, cache/, speech/, output/
     temp/  logs/       URVC_TEMP_DIR, URVC_LOGS_DIR
@@ -30,6 +31,11 @@ def embedders_dir() -> Path:
 def predictors_dir() -> Path:
     """Weights of pitch estimators: rmvpe.pt, fcpe.pt."""
     return models_dir() / "rvc" / "predictors"
+
+
+def separators_dir() -> Path:
+    """Models that take songs apart, as audio-separator names its files."""
+    return models_dir() / "audio_separator"
 
 
 def voice_dirs() -> list[Path]:

@@ -26,6 +26,7 @@ HEAVY = {
     *("noisereduce", "soxr", "soundfile", "swift_f0", "numba", "sklearn", "torchcrepe", "torchfcpe", "torchaudio"),
     "edge_tts",
     *("fastapi", "starlette", "uvicorn", "pydantic", "python_multipart", "fastapi_offline"),
+    "audio_separator",
 }
 NETWORK = {"requests", "urllib.request", "http.client", "socket", "huggingface_hub", "httpx", "aiohttp", "edge_tts"}
 

@@ -125,7 +125,7 @@ def test_the_second_call_loads_nothing(home: Path, converter: Converter, loads: 
     converter.convert("song.wav")
     assert loads == {"load_synthesizer": 1, "load_encoder": 1, "_load_index": 1}
     converter.convert("song.wav", home / "again.flac", n_semitones=5)
-    converter.cover("song.wav", instrumentals="music.wav")
+    converter.cover(vocals="song.wav", instrumentals="music.wav")
     assert loads == {"load_synthesizer": 1, "load_encoder": 1, "_load_index": 1}
 
 
@@ -157,16 +157,18 @@ def test_the_last_one_to_close_puts_the_weights_away(home: Path, other: str) -> 
 
 
 def test_a_cover_goes_where_it_is_asked_to(home: Path, converter: Converter) -> None:
-    made = converter.cover("song.wav", home / "mine.flac", instrumentals="music.wav", inst_gain=-6, output_sr=48_000)
+    made = converter.cover(
+        vocals="song.wav", target=home / "mine.flac", instrumentals="music.wav", inst_gain=-6, output_sr=48_000
+    )
     assert made.path == home / "mine.flac" and load(made.path).rate == 48_000
     assert not [name for name in homes.written(home) if name.startswith("output")]
 
 
 def test_a_cover_without_a_target_lies_where_the_command_line_puts_it(home: Path, converter: Converter) -> None:
-    made = converter.cover("song.wav", output_format="wav")
+    made = converter.cover("song.wav", output_format="wav", separator="none")
     assert made.path == home / "audio" / "output" / f"song ({homes.VOICE} Ver).wav"
     ours = made.path.read_bytes()
-    words = ["--source", "song.wav", "--model", homes.VOICE, "--output-format", "wav", "--quiet"]
+    words = ["--source", "song.wav", "--separator", "none", "--model", homes.VOICE, "--output-format", "wav", "--quiet"]
     assert main(["generate", "song-cover", *words]) == 0
     assert made.path.read_bytes() == ours
 
@@ -279,13 +281,13 @@ def test_a_listener_that_raises_stops_the_work_and_the_next_call_is_as_ever(home
 
     with Converter(homes.VOICE, on_progress=listener) as converter:
         with pytest.raises(Enough):
-            converter.cover("song.wav", home / "out.wav")
+            converter.cover("song.wav", home / "out.wav", separator="none")
         assert not (home / "out.wav").exists()
         assert not [name for name in homes.written(home) if name.startswith("output")]
         wanted.clear()
-        stopped = converter.cover("song.wav", home / "out.wav").path.read_bytes()
+        stopped = converter.cover("song.wav", home / "out.wav", separator="none").path.read_bytes()
     with Converter(homes.VOICE) as fresh:
-        assert fresh.cover("song.wav", home / "fresh.wav").path.read_bytes() == stopped
+        assert fresh.cover("song.wav", home / "fresh.wav", separator="none").path.read_bytes() == stopped
 
 
 def test_calls_from_many_threads_are_done_one_after_the_other(converter: Converter, other: str) -> None:
@@ -317,5 +319,5 @@ def test_a_full_disk_is_said_in_one_line(home: Path, converter: Converter, monke
 
     monkeypatch.setattr("ultimate_rvc.warm.converter.shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space left"):
-        converter.cover("song.wav", home / "out.wav")
+        converter.cover("song.wav", home / "out.wav", separator="none")
     assert not [name for name in homes.written(home) if name.startswith("output")]

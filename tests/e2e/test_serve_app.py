@@ -72,7 +72,14 @@ def test_a_recording_is_sent_converted_and_fetched(home: Path, server: Any) -> N
 
 def test_a_cover_is_made_of_what_was_sent_and_leaves_nothing_in_the_audio_folder(home: Path, server: Any) -> None:
     files = {**_song(), "instrumentals": ("music.wav", Path("music.wav").read_bytes())}
-    sent = {**VOICE, "output_format": "flac", "inst_gain": "-6", "n_semitones": "2", "output_name": "mine"}
+    sent = {
+        **VOICE,
+        "separator": "none",
+        "output_format": "flac",
+        "inst_gain": "-6",
+        "n_semitones": "2",
+        "output_name": "mine",
+    }
     job = ended(server, server.post("/cover", data=sent, files=files))
     assert (job["state"], job["result"]) == ("done", "mine.flac"), job
     (home / "got").write_bytes(server.get(f"/jobs/{job['id']}/result").content)

@@ -28,7 +28,7 @@ FULL_BYTES = 128 * 1024
 
 
 def _sing(*words: str) -> int:
-    return main([*COVER, "--model", homes.VOICE, *words])
+    return main([*COVER, "--separator", "none", "--model", homes.VOICE, *words])
 
 
 def test_a_song_becomes_a_cover(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,18 @@ def test_a_song_becomes_a_cover(home: Path, capsys: pytest.CaptureFixture[str]) 
 def test_upstreams_way_of_asking_gives_the_same_bytes(home: Path) -> None:
     options = ["--n-semitones", "-2", "--index-rate", "0.7", "--output-format", "WAV", "--output-sr", "48000"]
     assert _sing("--source", "song.wav", *options, "--output-name", "one") == 0
-    words = ["cli", *COVER, "run-pipeline", "song.wav", homes.VOICE, *options, "--output-name", "two"]
+    words = [
+        "cli",
+        *COVER,
+        "run-pipeline",
+        "song.wav",
+        homes.VOICE,
+        "--separator",
+        "none",
+        *options,
+        "--output-name",
+        "two",
+    ]
     assert main(words) == 0
     one, two = (home / "audio" / "output" / f"{name}.wav" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
@@ -104,7 +115,7 @@ def test_unusable_audio_is_one_line(home: Path, capsys: pytest.CaptureFixture[st
     ("words", "expected"),
     [
         (["--source", "nowhere.wav"], "nowhere.wav"),
-        (["--source", "https://www.youtube.com/watch?v=x"], "not supported yet"),
+        (["--source", "https://www.youtube.com/watch?v=x"], "forbids downloads"),
         (["--source", "song.wav", "--model", "Tny"], "known: Tiny"),
         (["--source", "song.wav", "--model", "../voices"], "../voices"),
         (["--source", "song.wav", "--sid", "7"], "7"),
@@ -166,7 +177,17 @@ def test_profiling_prints_what_the_stages_cost_once(
 def _urvc(*words: str, before: Callable[[], object] = lambda: None) -> subprocess.Popen:
     """The command in a process of its own; `before` is called there first."""
     environ = {**os.environ, "PYTHONPATH": str(Path(ultimate_rvc.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "ultimate_rvc.cli.main", *COVER, "--model", homes.VOICE, *words]
+    command = [
+        sys.executable,
+        "-m",
+        "ultimate_rvc.cli.main",
+        *COVER,
+        "--separator",
+        "none",
+        "--model",
+        homes.VOICE,
+        *words,
+    ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environ, preexec_fn=before, text=True, errors="replace", **pipes)
 

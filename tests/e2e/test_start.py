@@ -21,7 +21,7 @@ sys.exit(status)
 
 
 def test_a_cover_imports_only_what_it_uses(home: Path) -> None:
-    words = ["--quiet", "--source", "song.wav", "--model", homes.VOICE, "--output-format", "wav"]
+    words = ["--quiet", "--separator", "none", "--source", "song.wav", "--model", homes.VOICE, "--output-format", "wav"]
     command = [sys.executable, "-c", SCRIPT.format(unused=UNUSED), "generate", "song-cover", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=with_the_package())
     path, loaded = done.stdout.split("\n")[:2]

@@ -21,7 +21,7 @@ class Halver:
     runs: list[str] = field(default_factory=list)
     noted_in: Path | None = None
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, on_progress: OnProgress = silent) -> str:
         return f"halver {self.version} {self.share}"
 
     def separate(self, audio: Audio, on_progress: OnProgress = silent) -> dict[StemName, Audio]:

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tiny import fakes
-from ultimate_rvc.covers import providers
+from ultimate_rvc.covers import cover
 from ultimate_rvc.covers.cache.contents import sha256_of
 from ultimate_rvc.covers.cover import CoverRequest, make_cover
 from ultimate_rvc.options import ConversionOptions, CoverOptions, MixOptions, OptimizationConfig, PitchOptions
@@ -43,7 +43,7 @@ def sing(request: CoverRequest, audio: Path, noted_in: Path, told: int | None = 
 
     os.environ["URVC_AUDIO_DIR"] = str(audio)
     if SEPARATED:
-        providers.separation_steps = lambda *_: fakes.two_steps(noted_in)
+        cover.steps_for = lambda *_: fakes.two_steps(noted_in)
     tell = silent if told is None else lambda _: os.write(told, b".")
     make_cover(request, lambda on_progress: VoiceConverter(OptimizationConfig(device="cpu"), on_progress), tell)
 

@@ -16,9 +16,9 @@ from ultimate_rvc.cli.main import main
 from ultimate_rvc.covers import picture
 from ultimate_rvc.covers.batch import make_covers
 from ultimate_rvc.covers.cover import CoverRequest
-from ultimate_rvc.covers.providers import songs_in
+from ultimate_rvc.covers.sources.find import songs_in
 from ultimate_rvc.errors import OptionError, VoiceNotFound
-from ultimate_rvc.options import MixOptions, OptimizationConfig
+from ultimate_rvc.options import MixOptions, OptimizationConfig, SeparationOptions
 from ultimate_rvc.rvc.infer import infer
 
 RATE_HZ = 40_000
@@ -66,7 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-REQUEST = CoverRequest("Anna", mix=MixOptions(output_format="wav"))
+REQUEST = CoverRequest("Anna", separation=SeparationOptions("none"), mix=MixOptions(output_format="wav"))
 
 
 def _opening(engines: list[Singer]) -> Callable[[Any], Singer]:
@@ -129,14 +129,14 @@ def test_what_is_for_one_song_or_for_none_is_refused_first(home: Path) -> None:
         ("songs", named, OptionError, "output_name"),
         ("songs", replace(REQUEST, instrumentals=home / "songs" / "track 2.wav"), OptionError, "instrumentals"),
         ("songs", replace(REQUEST, voice="Nobody"), VoiceNotFound, "Anna"),
-        ("empty", REQUEST, OptionError, "no audio files"),
+        ("empty", REQUEST, OptionError, "no audio file"),
     ):
         with pytest.raises(kind, match=words):
             make_covers(home / folder, request, _opening([]))
     assert not (home / "audio").exists()
 
 
-WORDS = ["generate", "song-cover", "--model", "Anna", "--output-format", "wav", "--source"]
+WORDS = ["generate", "song-cover", "--separator", "none", "--model", "Anna", "--output-format", "wav", "--source"]
 
 
 def test_the_command_ends_with_a_table_and_says_by_its_status_that_one_failed(

@@ -19,7 +19,7 @@ from tiny.fakes import two_steps
 
 import ultimate_rvc.covers.cache.tasks as tasks
 from ultimate_rvc.audio.file import Audio, load
-from ultimate_rvc.covers import providers
+from ultimate_rvc.covers import cover
 from ultimate_rvc.covers.cache import upkeep
 from ultimate_rvc.covers.cache.contents import Fingerprints, sha256_of, write_exactly
 from ultimate_rvc.covers.cache.store import MANIFEST, Cache
@@ -81,7 +81,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "voices" / name / f"{name}.pth").write_bytes(name.encode())
         (tmp_path / "voices" / name / f"{name}.index").write_bytes(b"index")
     sounds.write(tmp_path / "song.wav", sounds.tone(440, 1, 44_100), 44_100)
-    monkeypatch.setattr(providers, "separation_steps", lambda *_: two_steps())
+    monkeypatch.setattr(cover, "steps_for", lambda *_: two_steps())
     return tmp_path
 
 
@@ -144,7 +144,7 @@ def test_other_separators_settings_weights_and_engines_count(home: Path, monkeyp
     assert _made(_cover(_request(home), Choir({"precision": "int8"}))) == SINGS_AGAIN
     (home / "encoder.bin").write_bytes(b"other weights")
     assert _made(_cover(_request(home), Choir(weights=(home / "encoder.bin",)))) == SINGS_AGAIN
-    monkeypatch.setattr(providers, "separation_steps", lambda *_: two_steps(share=0.5))
+    monkeypatch.setattr(cover, "steps_for", lambda *_: two_steps(share=0.5))
     assert _made(_cover(_request(home))) == SHIFTED[1:]
     monkeypatch.setattr(tasks, "__version__", "99")
     assert _made(_cover(_request(home))) == SHIFTED
@@ -209,7 +209,7 @@ def test_a_voice_that_does_not_fit_is_found_before_the_song_is_taken_apart(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps, choir = two_steps(), Choir()
-    monkeypatch.setattr(providers, "separation_steps", lambda *_: steps)
+    monkeypatch.setattr(cover, "steps_for", lambda *_: steps)
     choir.refuses = True
     with pytest.raises(CheckpointError):
         _cover(_request(home), choir)

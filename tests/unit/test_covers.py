@@ -17,8 +17,23 @@ from ultimate_rvc.audio.mix import Stem, mix
 from ultimate_rvc.covers.cover import CoverRequest, make_cover
 from ultimate_rvc.covers.names import LONGEST_NAME_BYTES, cover_name, safe_name
 from ultimate_rvc.covers.track import TrackRequest, convert_track
-from ultimate_rvc.errors import AudioError, InputError, OptionError, OutputError, UrvcError, VoiceNotFound
-from ultimate_rvc.options import ConversionOptions, EffectOptions, MixOptions, OptimizationConfig, PitchOptions
+from ultimate_rvc.errors import (
+    AudioError,
+    DownloadError,
+    InputError,
+    OptionError,
+    OutputError,
+    UrvcError,
+    VoiceNotFound,
+)
+from ultimate_rvc.options import (
+    ConversionOptions,
+    EffectOptions,
+    MixOptions,
+    OptimizationConfig,
+    PitchOptions,
+    SeparationOptions,
+)
 from ultimate_rvc.progress import Progress
 
 RATE_HZ = 40_000
@@ -76,7 +91,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _request(home: Path, **changes: Any) -> CoverRequest:
     mix_options = MixOptions(output_format="wav", **changes.pop("mix", {}))
-    return replace(CoverRequest("Anna", source=str(home / "song.wav"), mix=mix_options), **changes)
+    return replace(
+        CoverRequest("Anna", source=str(home / "song.wav"), separation=SeparationOptions("none"), mix=mix_options),
+        **changes,
+    )
 
 
 def _files(folder: Path) -> set[str]:
@@ -144,8 +162,8 @@ NOT_THERE = Path("/nowhere/at/all.wav")
 LOST_CAUSES: dict[str, tuple[dict[str, Any], type[UrvcError], str]] = {
     "voice": ({"voice": "Nobody"}, VoiceNotFound, "Anna"),
     "source": ({"source": str(NOT_THERE)}, AudioError, "no such file"),
-    "web": ({"source": "https://youtu.be/x"}, OptionError, "not supported yet"),
-    "folder": ({"source": "/"}, OptionError, "not supported yet"),
+    "web": ({"source": "https://youtu.be/x"}, DownloadError, "forbids downloads"),
+    "folder": ({"source": "/"}, OptionError, "not made for a song from the web"),
     "vocals": ({"vocals": NOT_THERE}, AudioError, "no such file"),
     "instrumentals": ({"instrumentals": NOT_THERE}, AudioError, "no such file"),
     "curve": ({"singing": ConversionOptions(PitchOptions(f0_file=NOT_THERE))}, InputError, "no such file"),

@@ -29,7 +29,7 @@ def measure(materials: Materials, phrase: np.ndarray, rounds: int, device: str, 
         clip = save(Audio(scenes.render(Scene(VOICE, CLIP_S), phrase), RATE_HZ), folder / "clip.wav")
         environment = _environment(materials, folder, device)
         cover = ["generate", "song-cover", "--source", str(clip), "--model", str(materials.voice.checkpoint)]
-        cover += ["--f0-method", materials.method, "--quiet"]
+        cover += ["--separator", "none", "--f0-method", materials.method, "--no-cache", "--quiet"]
         commands = {"urvc --help": ["--help"], f"a cover of {CLIP_S:g} s, start to file": cover}
         found = [Start(name, f"urvc {' '.join(words[:2])}") for name, words in commands.items()]
         for number in range(rounds):

@@ -17,6 +17,7 @@ from ultimate_rvc.options import (
     MixOptions,
     OptimizationConfig,
     PitchOptions,
+    SeparationOptions,
     VoiceOptions,
 )
 from ultimate_rvc.progress import OnProgress
@@ -48,7 +49,7 @@ def cover_options(command: T) -> T:
         click.option("--plot", type=FILE, help="Draw source and cover, waves and melodies (needs matplotlib)."),
         json_option,
         session_options,
-        knobs(*SINGING, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
+        knobs(*SINGING, SeparationOptions, EffectOptions, MixOptions, CoverOptions, OptimizationConfig),
     )
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -99,7 +100,7 @@ def convert_voice(ctx: click.Context, voice_track: str, directory: Path, model_n
 def _make_cover(ctx: click.Context, source: str | None, model_name: str, values: Mapping[str, Any]) -> int | None:
     from ultimate_rvc.covers import picture
     from ultimate_rvc.covers.cover import CoverRequest, make_cover
-    from ultimate_rvc.covers.providers import is_folder_of_songs
+    from ultimate_rvc.covers.sources.find import is_folder_of_songs
 
     request = CoverRequest(
         voice=model_name,
@@ -109,12 +110,13 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
         backup_vocals=values["backup_vocals"],
         cookiefile=values["cookiefile"],
         singing=_singing(values),
+        separation=record_of(SeparationOptions, values),
         effects=record_of(EffectOptions, values),
         mix=record_of(MixOptions, values),
         cover=record_of(CoverOptions, values),
     )
     plot = values["plot"]
-    if is_folder_of_songs(source):
+    if source is not None and is_folder_of_songs(source):
         return make_all(ctx, request, plot)
     if plot:
         picture.check(plot)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from ultimate_rvc.covers import providers
 from ultimate_rvc.covers.conversion import OpenConverter
 from ultimate_rvc.covers.cover import CoverRequest, CoverResult, check_voices, make_cover
+from ultimate_rvc.covers.sources.find import songs_in
 from ultimate_rvc.errors import OptionError, UrvcError
 from ultimate_rvc.progress import OnProgress, silent
 
@@ -50,7 +50,7 @@ def make_covers(
     What fails is noted and the next one goes on. Raises OptionError or VoiceNotFound for what no song could do with.
     """
     _refuse_what_is_for_one(request)
-    songs, engine = providers.songs_in(folder), cache(open_converter)
+    songs, engine = songs_in(folder), cache(open_converter)
     check_voices(request)
     outcomes = []
     for number, (path, title) in enumerate(zip(songs, _titles(songs), strict=True), 1):

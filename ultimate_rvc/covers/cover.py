@@ -12,7 +12,7 @@ from typing import Any
 
 from ultimate_rvc import paths
 from ultimate_rvc.audio.metadata import describe
-from ultimate_rvc.covers import providers, song
+from ultimate_rvc.covers import song
 from ultimate_rvc.covers.cache.contents import Track, sha256_of
 from ultimate_rvc.covers.cache.opening import opened
 from ultimate_rvc.covers.cache.tasks import Task
@@ -20,9 +20,19 @@ from ultimate_rvc.covers.checks import local_file, require_apart, require_file, 
 from ultimate_rvc.covers.conversion import OpenConverter, Studio
 from ultimate_rvc.covers.desk import CACHED, Desk, StageRun
 from ultimate_rvc.covers.names import cover_name, safe_name
+from ultimate_rvc.covers.separators.steps import steps_for
+from ultimate_rvc.covers.sources.find import resolve_source
 from ultimate_rvc.covers.stems import SeparationStep, StemName
 from ultimate_rvc.errors import OptionError
-from ultimate_rvc.options import AUDIO_FORMATS, ConversionOptions, CoverOptions, EffectOptions, MixOptions, changed
+from ultimate_rvc.options import (
+    AUDIO_FORMATS,
+    ConversionOptions,
+    CoverOptions,
+    EffectOptions,
+    MixOptions,
+    SeparationOptions,
+    changed,
+)
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.voices import VoiceFiles, find_voice
 
@@ -50,7 +60,7 @@ class CoverRequest:
     backup_vocals: Path | None = None
     title: str | None = None
     cookiefile: Path | None = None
-    separation: Any = None
+    separation: SeparationOptions = field(default_factory=SeparationOptions)
     singing: ConversionOptions = field(default_factory=ConversionOptions)
     effects: EffectOptions = field(default_factory=EffectOptions)
     mix: MixOptions = field(default_factory=MixOptions)
@@ -137,8 +147,8 @@ def _given(request: CoverRequest, on_progress: OnProgress) -> tuple[str, dict[St
         return _title(request.source) if request.source else path.stem, {StemName.VOCALS: path, **stems}
     if not request.source:
         raise OptionError("nothing to sing; give a source, or vocals and instrumentals")
-    title, path = providers.find_song(request.source, request.cookiefile, on_progress)
-    return title, {StemName.SONG: path, **stems}
+    found = resolve_source(request.source, cookiefile=request.cookiefile, on_progress=on_progress)
+    return found.name, {StemName.SONG: found.path, **stems}
 
 
 def _title(source: str) -> str:
@@ -191,7 +201,7 @@ def _steps(plan: Plan, desk: Desk) -> Sequence[SeparationStep]:
     """How the song is taken apart, on the engine's device; vocals that are given are sung as they are."""
     if StemName.SONG not in plan.given:
         return ()
-    return providers.separation_steps(plan.request.separation, desk.studio.converter.optimization.device)
+    return steps_for(plan.request.separation, desk.studio.converter.optimization.device)
 
 
 def _note(plan: Plan, desk: Desk, stems: Mapping[StemName, Track], steps: Sequence[SeparationStep]) -> Task:

@@ -70,7 +70,7 @@ class Desk:
     def fingerprint(self, separator: Separator) -> str:
         """What the separator's stems depend on besides the audio; asked for once, because it may read its weights."""
         if separator not in self._fingerprints:
-            self._fingerprints[separator] = separator.fingerprint()
+            self._fingerprints[separator] = separator.fingerprint(self.studio.on_progress)
         return self._fingerprints[separator]
 
     @contextmanager

@@ -27,8 +27,11 @@ class Separator(Protocol):
     gives: tuple[StemName, ...]
     """The stems that `separate` returns, always all of them."""
 
-    def fingerprint(self) -> str:
-        """What the result depends on besides the audio: version and settings, and the bytes of the weights."""
+    def fingerprint(self, on_progress: OnProgress = silent) -> str:
+        """What the result depends on besides the audio: version and settings, and the bytes of the weights.
+
+        Weights that are not on disk are downloaded for it.
+        """
 
     def separate(self, audio: Audio, on_progress: OnProgress = silent) -> dict[StemName, Audio]:
         """The stems, each of the audio's rate and length. Deterministic; the input is not changed."""
