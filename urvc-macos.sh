@@ -15,7 +15,12 @@ usage: ./urvc-macos.sh WORD [ARGUMENTS …]
   test ARGUMENTS …    the test suite; arguments go to pytest
   benchmark …         measures this machine (benchmark --help); benchmark NAME …: one stage alone, by one of
                       the scripts in benchmarks/
-  install             sets everything up, or again; --pitch-extras adds the weights of crepe and fcpe (112 MB)
+  install EXTRAS …    sets everything up, or again, with what is asked for besides:
+                      --separation    audio-separator, for models that take songs apart
+                      --pitch-extras  the weights of crepe and fcpe (112 MB)
+                      --speech        Microsoft's voices (edge-tts); the system's own voice needs nothing
+                      --serve         the HTTP server
+                      --benchmark     pictures of benchmarks and covers (matplotlib)
   update              fetches the newest version of a git checkout, and installs it
   help                this text
 
@@ -40,15 +45,16 @@ do_run() {
 }
 
 do_install() {
-  local extras=no
-  case "$*" in
-    '') ;;
-    --pitch-extras) extras=yes ;;
-    *) say "install knows --pitch-extras only, not: $*"; exit 2 ;;
-  esac
+  local extra extras=''
+  for extra in "$@"; do
+    case $extra in
+      --pitch-extras | --separation | --speech | --serve | --benchmark) extras="$extras ${extra#--}" ;;
+      *) say "install knows --pitch-extras, --separation, --speech, --serve and --benchmark, not: $extra"; exit 2 ;;
+    esac
+  done
   detect
   locked install_base
-  [ "$extras" = no ] || locked install_pitch_extras
+  for extra in $extras; do locked "install_$(printf %s "$extra" | tr - _)"; done
   say "ready: $0 cli generate song-cover --source SONG --model VOICE"
 }
 
@@ -177,12 +183,24 @@ install_base() {
 
 install_test() {
   say "what the tests need"
-  install_tree '[test]'
+  install_tree '[test,serve,benchmark]'
   stamp >"$STATE/test"
 }
 
 install_tree() {
   install_packages -c "$STATE/constraints.txt" -e "$ROOT$1"
+}
+
+install_speech() { install_tree '[speech]'; }
+install_serve() { install_tree '[serve]'; }
+install_benchmark() { install_tree '[benchmark]'; }
+
+install_separation() {
+  say "audio-separator"
+  # torchvision must be of torch's own kind: the one that PyPI has is for CUDA.
+  [ "$MACHINE" != cpu ] || pip_install --no-deps --index-url "$TORCH_CPU_INDEX" torchvision ||
+    say "no CPU build of torchvision could be had; MDX models will not run"
+  install_tree '[separation]'
 }
 
 install_pitch_extras() {

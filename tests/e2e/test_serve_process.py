@@ -194,4 +194,4 @@ def test_missing_packages_are_named_with_the_line_that_installs_them(
 ) -> None:
     monkeypatch.setattr("ultimate_rvc.serve.run.find_spec", lambda name: None if name == "uvicorn" else name)
     assert main(["serve"]) == 1
-    assert "the server needs uvicorn: pip install 'ultimate-rvc[serve]'" in capsys.readouterr().err
+    assert "the server needs uvicorn: ./urvc-macos.sh install --serve" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def require_packages() -> None:
     """Raises OptionError with the install line unless the packages of the extra are here."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise OptionError(f"the server needs {', '.join(missing)}: pip install 'ultimate-rvc[serve]'")
+        raise OptionError(f"the server needs {', '.join(missing)}: ./urvc-macos.sh install --serve")
 
 
 def require_meant(settings: ServerOptions) -> None:

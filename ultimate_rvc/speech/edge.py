@@ -28,7 +28,7 @@ class EdgeSpeaker:
         try:
             import edge_tts
         except ImportError as error:
-            raise SpeechError("edge-tts is not installed (pip install 'ultimate-rvc[speech]')") from error
+            raise SpeechError("edge-tts is not installed (./urvc-macos.sh install --speech)") from error
         self._edge_tts: Any = edge_tts
 
     def voices(self) -> list[SpeechVoice]:

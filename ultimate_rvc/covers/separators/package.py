@@ -26,7 +26,7 @@ from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.weights import offline_switch
 
 PACKAGE = "audio-separator"
-HOW_TO_INSTALL = "pip install 'ultimate-rvc[separation]'"
+HOW_TO_INSTALL = "./urvc-macos.sh install --separation"
 SEGMENT_FRAMES = 256
 # Memory of a GPU that one more segment at once is worth, and where more of them stop being faster.
 BYTES_PER_SEGMENT = 4 * 1024**3

@@ -33,6 +33,8 @@ VERSION_OF_FEATURES = {width: version for version, width in FEATURES_OF_VERSION.
 # Trainers drop the posterior encoder before they publish a voice; some tools forget to.
 TRAINING_ONLY = "enc_q."
 SPEAKERS_AT, FEATURES_AT = 15, 17
+# RVC trains six; a number from a damaged file must not build a network of millions.
+MOST_LAYERS = 64
 # A voice with everything in it stays below half of one; views of one number can claim any size.
 MOST_WEIGHTS_BYTES = 4 * 1024**3
 
@@ -184,8 +186,9 @@ def _sung(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _check(checkpoint: Checkpoint) -> None:
     config, path = checkpoint.config, checkpoint.path
-    if not 0 < config.n_layers <= len(checkpoint.weights):
-        raise CheckpointError(f"{path} has {config.n_layers} layers in its config and weights for fewer; it is damaged")
+    if not 0 < config.n_layers <= MOST_LAYERS:
+        told = f"{config.n_layers} layers in its config; voices have 1 to {MOST_LAYERS}"
+        raise CheckpointError(f"{path} has {told}, so it is damaged")
     if checkpoint.vocoder not in VOCODERS:
         raise CheckpointError(f"{path} has vocoder {checkpoint.vocoder!r}; supported are {', '.join(VOCODERS)}")
     if not checkpoint.has_pitch and checkpoint.vocoder != VOCODERS[0]:
