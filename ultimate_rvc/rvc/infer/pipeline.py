@@ -50,6 +50,7 @@ class Pipeline:
 
         Without `optimization` the RVC_* variables decide, on config's device.
         """
+        devices.wake()
         self.tgt_sr = tgt_sr
         self.device = torch.device(config.device)
         self.spans = SpanOptions(config.x_pad, config.x_query, config.x_center, config.x_max)
