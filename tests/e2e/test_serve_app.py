@@ -14,6 +14,7 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 pytest.importorskip("fastapi_offline", reason="the extra 'serve' is not installed")
 
 from ultimate_rvc.audio.file import load
+from ultimate_rvc.covers.cache import upkeep
 from ultimate_rvc.rvc.infer import infer
 from ultimate_rvc.serve.desk import Desk
 from ultimate_rvc.warm.converter import Converter
@@ -84,7 +85,7 @@ def test_a_cover_is_made_of_what_was_sent_and_leaves_nothing_in_the_audio_folder
     assert (job["state"], job["result"]) == ("done", "mine.flac"), job
     (home / "got").write_bytes(server.get(f"/jobs/{job['id']}/result").content)
     assert load(home / "got").channels == 2
-    assert homes.written(home) == set()
+    assert homes.written(home) == set() and upkeep.entries(home / "audio" / "cache") == []
 
 
 def test_a_file_in_the_audio_folder_is_named_in_json(home: Path, server: Any) -> None:

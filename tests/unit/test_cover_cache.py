@@ -216,6 +216,15 @@ def test_a_voice_that_does_not_fit_is_found_before_the_song_is_taken_apart(
     assert steps[0].separator.runs == []
 
 
+def test_a_songs_folder_is_sung_again_from_its_stems(home: Path) -> None:
+    first = _cover(_request(home))
+    folder = home / "audio" / "intermediate" / "song"
+    again = _cover(_request(home, voice="Bert", source=str(folder)))
+    assert again.path.name == "song (Bert Ver).wav" and not [run for run in again.stages if "separate" in run.stage]
+    assert again.sung == first.sung
+    assert _made(_cover(_request(home, source=str(folder)))) == ["mix and save"]
+
+
 def test_stems_lie_under_readable_names_and_take_no_room_twice(home: Path) -> None:
     result = _cover(_request(home))
     names = {path.name for path in (home / "audio" / "intermediate" / "song").iterdir()}

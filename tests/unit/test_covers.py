@@ -163,7 +163,7 @@ LOST_CAUSES: dict[str, tuple[dict[str, Any], type[UrvcError], str]] = {
     "voice": ({"voice": "Nobody"}, VoiceNotFound, "Anna"),
     "source": ({"source": str(NOT_THERE)}, AudioError, "no such file"),
     "web": ({"source": "https://youtu.be/x"}, DownloadError, "forbids downloads"),
-    "folder": ({"source": "/"}, OptionError, "not made for a song from the web"),
+    "folder": ({"source": "/"}, OptionError, "holds neither a song nor its vocals"),
     "vocals": ({"vocals": NOT_THERE}, AudioError, "no such file"),
     "instrumentals": ({"instrumentals": NOT_THERE}, AudioError, "no such file"),
     "curve": ({"singing": ConversionOptions(PitchOptions(f0_file=NOT_THERE))}, InputError, "no such file"),

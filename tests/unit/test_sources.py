@@ -73,7 +73,7 @@ def test_songs_of_a_folder_come_in_the_order_that_people_count(tmp_path: Path) -
 def test_a_folder_without_songs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="holds no audio file"):
         songs_in(tmp_path)
-    with pytest.raises(OptionError, match="was not made for a song"):
+    with pytest.raises(OptionError, match="holds neither a song nor its vocals"):
         resolve_source(tmp_path)
 
 

@@ -148,7 +148,7 @@ def _given(request: CoverRequest, on_progress: OnProgress) -> tuple[str, dict[St
     if not request.source:
         raise OptionError("nothing to sing; give a source, or vocals and instrumentals")
     found = resolve_source(request.source, cookiefile=request.cookiefile, on_progress=on_progress)
-    return found.name, {StemName.SONG: found.path, **stems}
+    return found.name, {**(found.stems or {StemName.SONG: found.path}), **stems}
 
 
 def _title(source: str) -> str:
@@ -188,7 +188,7 @@ def _about(plan: Plan) -> dict[str, str]:
 
 def _source(plan: Plan) -> Path:
     """The file that the whole began with."""
-    return plan.given.get(StemName.SONG) or plan.given[StemName.VOCALS]
+    return next(plan.given[name] for name in (StemName.SONG, *SUNG_FIRST) if name in plan.given)
 
 
 def _read(plan: Plan, desk: Desk) -> tuple[dict[StemName, Track], float]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ultimate_rvc import paths
 from ultimate_rvc.audio.file import check_convertible, load
+from ultimate_rvc.covers.cache import upkeep
 from ultimate_rvc.covers.names import cover_name, safe_name
 from ultimate_rvc.errors import InputError, OptionError, OutputError
 from ultimate_rvc.options import ServerOptions
@@ -135,10 +136,11 @@ def _sent(upload: Upload, place: Place) -> Sound:
 
 
 def _forget_songs(sounds: dict[str, Sound]) -> None:
-    """Removes what lies between an uploaded song and its cover."""
-    for sound in sounds.values():
-        if sound.unique:
-            shutil.rmtree(paths.intermediate_dir() / safe_name(sound.path.stem), ignore_errors=True)
+    """Removes what lies between an uploaded song and its cover, in the cache too: uploads are nobody else's."""
+    sent = {sound.path.stem for sound in sounds.values() if sound.unique}
+    upkeep.clear(kept for kept in upkeep.entries(paths.cache_dir()) if kept.songs and sent.issuperset(kept.songs))
+    for song in sent:
+        shutil.rmtree(paths.intermediate_dir() / safe_name(song), ignore_errors=True)
 
 
 def _default_format(kind: str) -> str:

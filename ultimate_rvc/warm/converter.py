@@ -114,6 +114,7 @@ class Converter:
         *,
         vocals: str | Path | None = None,
         instrumentals: str | Path | None = None,
+        backup_vocals: str | Path | None = None,
         **options: Any,
     ) -> CoverResult:
         """A song cover: see `covers.cover.make_cover`. Without a target it goes to `paths.output_dir()`.
@@ -122,13 +123,14 @@ class Converter:
         a target's suffix goes before output_format. Raises errors of the UrvcError tree.
         """
         place = Path(target) if target is not None else None
-        _check_target(place, [source, vocals, instrumentals])
+        _check_target(place, [source, vocals, instrumentals, backup_vocals])
         values = {**self._values(options, COVER_KNOBS), **_named_for(place)}
         request = CoverRequest(
             voice=self._asked_voice,
             source=None if source is None else str(source),
             vocals=Path(vocals) if vocals else None,
             instrumentals=Path(instrumentals) if instrumentals else None,
+            backup_vocals=Path(backup_vocals) if backup_vocals else None,
             **parts_of(CoverRequest, values),
         )
         with self.engine.lent(self.on_progress) as engine, _moving_to(place, request) as moved:

@@ -55,7 +55,7 @@ def is_folder_of_songs(text: str | Path) -> bool:
 def _song_folder(folder: Path) -> Source:
     song = shelf.song_in(folder)
     if song is None:
-        raise OptionError(f"folder {folder} was not made for a song from the web; give the audio file itself")
+        raise OptionError(f"folder {folder} holds neither a song nor its vocals; give the audio file itself")
     return song
 
 

@@ -7,13 +7,14 @@ its song in `00_<title>.<suffix>`, are read too.
 import json
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ultimate_rvc import paths
 from ultimate_rvc.audio.file import replacing
 from ultimate_rvc.covers.names import safe_name
+from ultimate_rvc.covers.stems import StemName
 from ultimate_rvc.download import holds_something
 
 logger = logging.getLogger(__name__)
@@ -25,11 +26,15 @@ UPSTREAM_PREFIX = "00_"
 
 @dataclass(frozen=True)
 class Source:
-    """A song that can be read: its name, its file, and what it came from (a path or an address)."""
+    """A song that can be read: its name, its file, and what it came from (a path or an address).
+
+    `stems` is what an earlier cover took it apart into; `path` is the first of them then.
+    """
 
     name: str
     path: Path
     origin: str
+    stems: Mapping[StemName, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,21 @@ class Note:
 
 
 def song_in(folder: Path) -> Source | None:
-    """The song that a folder was made for, None where it is no such folder or its song is gone."""
+    """The song that a folder was made for, None where it is no such folder or its song is gone.
+
+    The song itself, if it lies there; else its stems.
+    """
     note = read_note(folder)
     if note:
         return Source(note.title, folder / note.file, note.addresses[0])
     old = next((path for path in sorted(folder.glob(f"{UPSTREAM_PREFIX}*")) if path.suffix != ".json"), None)
-    return Source(old.stem.removeprefix(UPSTREAM_PREFIX), old, str(folder)) if old else None
+    return Source(old.stem.removeprefix(UPSTREAM_PREFIX), old, str(folder)) if old else _taken_apart(folder)
+
+
+def _taken_apart(folder: Path) -> Source | None:
+    """The stems that a cover of a file left there, None without vocals."""
+    stems = {name: path for name in StemName if (path := folder / f"{name}.wav").is_file()}
+    return Source(folder.name, stems[StemName.VOCALS], str(folder), stems) if StemName.VOCALS in stems else None
 
 
 def fetched(address: str = "", video: str = "") -> Source | None:
