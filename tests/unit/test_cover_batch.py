@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tiny import sounds
 
+from ultimate_rvc import pictures
 from ultimate_rvc.audio.file import Audio
 from ultimate_rvc.cli.main import main
 from ultimate_rvc.covers import picture
@@ -227,7 +228,7 @@ def test_the_limit_may_come_from_a_variable(home: Path, monkeypatch: pytest.Monk
     assert main([*WORDS, "songs/track 2.wav"]) == 2
 
 
-@pytest.mark.skipif(picture.importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
+@pytest.mark.skipif(pictures.importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
 def test_a_picture_shows_both_waves_and_melodies(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*WORDS, "songs/track 2.wav", "--plot", "deep/cover.svg"]) == 0
     drawn = (home / "deep" / "cover.svg").read_text()
@@ -239,7 +240,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_first(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str, words: str
 ) -> None:
     if "needs" in words:
-        monkeypatch.setattr(picture.importlib.util, "find_spec", lambda _: None)
+        monkeypatch.setattr(pictures.importlib.util, "find_spec", lambda _: None)
     assert main([*WORDS, "songs/track 2.wav", "--plot", path]) == 1
     assert words in capsys.readouterr().err and not (home / "audio").exists()
 

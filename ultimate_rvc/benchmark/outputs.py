@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ultimate_rvc import pictures
 from ultimate_rvc.benchmark import picture, report
 from ultimate_rvc.benchmark.results import Result, to_json, write_text
 from ultimate_rvc.covers.checks import require_writable
@@ -23,7 +24,7 @@ class Outputs:
         for path in filter(None, (self.json, self.report, self.picture)):
             require_writable(path.absolute().parent)
         if self.picture:
-            picture.check(self.picture)
+            pictures.require(self.picture)
 
     def write(self, result: Result, command: str) -> Iterator[Path]:
         """Writes those that are wanted, and gives the path of each."""

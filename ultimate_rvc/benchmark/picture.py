@@ -1,12 +1,12 @@
 """A result drawn: bars of stages for each scene, and cost against length."""
 
-import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ultimate_rvc import pictures
 from ultimate_rvc.benchmark.results import Cell, Result
 from ultimate_rvc.benchmark.scenes import VOICE, Scene
-from ultimate_rvc.errors import OptionError, OutputError
+from ultimate_rvc.errors import OptionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,15 +15,6 @@ WIDTH_IN, BAR_IN, EDGE_IN, LENGTHS_IN = 9.0, 0.28, 1.1, 3.2
 REST = "rest"
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e")
 REST_COLOUR = "#b0b0b0"
-FORMATS = (".png", ".svg", ".pdf")
-
-
-def check(path: Path) -> None:
-    """Raises OptionError where nothing can be drawn, or not in this format."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise OptionError("a picture needs matplotlib; install it with: pip install 'matplotlib>=3.8'")
-    if path.suffix.lower() not in FORMATS:
-        raise OptionError(f"{path.name} is no picture that can be drawn; choose {', '.join(FORMATS)}")
 
 
 def draw(result: Result, path: Path) -> Path:
@@ -42,7 +33,7 @@ def draw(result: Result, path: Path) -> Path:
         _bars(panel, scene, cells, colours)
     if _has_lengths(result):
         _lengths(panels[-1], result)
-    return _save(figure, path)
+    return pictures.write(figure, path)
 
 
 def _measured(result: Result, scene: Scene) -> list[Cell]:
@@ -83,12 +74,3 @@ def _lengths(panel: "Axes", result: Result) -> None:
             panel.plot(*zip((0.0, 0.0), *points, strict=True), marker="o", label=name)
     panel.set(title="cost against length", xlabel="seconds of sound", ylabel="seconds of work")
     panel.legend(fontsize=7)
-
-
-def _save(figure: Any, path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path

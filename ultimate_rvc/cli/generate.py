@@ -98,6 +98,7 @@ def convert_voice(ctx: click.Context, voice_track: str, directory: Path, model_n
 
 
 def _make_cover(ctx: click.Context, source: str | None, model_name: str, values: Mapping[str, Any]) -> int | None:
+    from ultimate_rvc import pictures
     from ultimate_rvc.covers import picture
     from ultimate_rvc.covers.cover import CoverRequest, make_cover
     from ultimate_rvc.covers.sources.find import is_folder_of_songs
@@ -119,7 +120,7 @@ def _make_cover(ctx: click.Context, source: str | None, model_name: str, values:
     if source is not None and is_folder_of_songs(source):
         return make_all(ctx, request, plot)
     if plot:
-        picture.check(plot)
+        pictures.require(plot)
 
     def work(open_converter: "OpenConverter", on_progress: OnProgress) -> Any:
         result = make_cover(request, open_converter, on_progress)

@@ -1,17 +1,16 @@
 """A cover beside its source: both waveforms, and what was sung before and after on one staff of note names."""
 
-import importlib.util
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ultimate_rvc import pictures
 from ultimate_rvc.audio.file import load
 from ultimate_rvc.covers.cover import CoverResult
 from ultimate_rvc.covers.song import CONVERTED, VOCALS
-from ultimate_rvc.errors import OptionError, OutputError
 from ultimate_rvc.progress import OnProgress, Progress
 from ultimate_rvc.rvc.seams import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
 
@@ -22,20 +21,11 @@ logger = logging.getLogger(__name__)
 
 WIDTH_IN, PANEL_IN, MELODY_IN = 11.0, 1.8, 3.6
 COLUMNS = 2_000
-FORMATS = (".png", ".svg", ".pdf")
 SOURCE_COLOUR, COVER_COLOUR = "#4269d0", "#ff725c"
 NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 A4_HZ, A4_NOTE = 440.0, 69
 # Notes that are named on the axis, at most.
 NAMED_NOTES = 16
-
-
-def check(path: Path) -> None:
-    """Raises OptionError where nothing can be drawn, or not in this format."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise OptionError("a picture needs matplotlib; install it with: pip install 'matplotlib>=3.8'")
-    if path.suffix.lower() not in FORMATS:
-        raise OptionError(f"{path.name} is no picture that can be drawn; choose {', '.join(FORMATS)}")
 
 
 def draw(path: Path, waves: dict[str, Path], melodies: dict[str, Path]) -> Path:
@@ -50,7 +40,7 @@ def draw(path: Path, waves: dict[str, Path], melodies: dict[str, Path]) -> Path:
     if melodies:
         _melodies(panels[-1], melodies)
     panels[-1].set(xlabel="seconds")
-    return _saved(figure, path)
+    return pictures.write(figure, path)
 
 
 def of_cover(result: CoverResult, path: Path, on_progress: OnProgress) -> CoverResult:
@@ -106,12 +96,3 @@ def _melodies(panel: "Axes", tracks: dict[str, Path]) -> None:
     panel.grid(axis="y", alpha=0.3)
     panel.set(title="melody")
     panel.legend(loc="upper right", fontsize=8)
-
-
-def _saved(figure: Any, path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path
