@@ -28,8 +28,10 @@ def silenced(wav: np.ndarray, below_db: float) -> np.ndarray:
     quiet = quiet_frames(wav, below_db)
     if not quiet.any():
         return wav
-    gain = np.repeat(_faded(~quiet), PITCH_HOP_SAMPLES)[: len(wav)]
-    return wav * gain
+    gain, out = _faded(~quiet), wav.copy()
+    for frames, gains in zip(_in_frames(out), _split(gain, len(wav)), strict=True):
+        frames *= gains[:, None]
+    return out
 
 
 def quiet_frames(wav: np.ndarray, below_db: float) -> np.ndarray:
@@ -42,13 +44,26 @@ def quiet_frames(wav: np.ndarray, below_db: float) -> np.ndarray:
 
 def _loudness(wav: np.ndarray) -> np.ndarray:
     """RMS [F] around each frame."""
-    frames = -(-len(wav) // PITCH_HOP_SAMPLES)
-    padded = np.pad(wav, (0, frames * PITCH_HOP_SAMPLES - len(wav)))
-    energy = np.square(padded.reshape(frames, PITCH_HOP_SAMPLES), dtype=np.float64).mean(axis=1)
-    if not frames:
+    # Added up in float64 without a copy of the signal in it.
+    sums = [np.einsum("fs,fs->f", frames, frames, dtype=np.float64) for frames in _in_frames(wav)]
+    energy = np.concatenate(sums) / PITCH_HOP_SAMPLES
+    if not len(energy):
         return energy
     around = np.convolve(np.pad(energy, WINDOW_FRAMES // 2, mode="edge"), np.ones(WINDOW_FRAMES), mode="valid")
     return np.sqrt(np.maximum(around, 0) / WINDOW_FRAMES)
+
+
+def _in_frames(wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Views of wav [T]: its whole frames [F, 160], and what is left at the end as one short one [1, rest] or none."""
+    whole = len(wav) // PITCH_HOP_SAMPLES
+    rest = wav[whole * PITCH_HOP_SAMPLES :]
+    frames = wav[: whole * PITCH_HOP_SAMPLES].reshape(whole, PITCH_HOP_SAMPLES)
+    return frames, rest.reshape(min(1, len(rest)), len(rest))
+
+
+def _split(frames: np.ndarray, samples: int) -> list[np.ndarray]:
+    """Values of frames [F] as `_in_frames` has them."""
+    return np.split(frames, [samples // PITCH_HOP_SAMPLES])
 
 
 def _shrunk(quiet: np.ndarray) -> np.ndarray:
@@ -66,7 +81,6 @@ def _faded(open_frames: np.ndarray) -> np.ndarray:
     gain = open_frames.astype(np.float32)
     for step in range(1, FADE_FRAMES + 1):
         level = np.float32(1 - step / (FADE_FRAMES + 1))
-        for shift in (step, -step):
-            moved = np.roll(open_frames, shift)
-            gain[moved & (gain < level)] = level
+        for beside, frames in ((gain[step:], open_frames[:-step]), (gain[:-step], open_frames[step:])):
+            beside[frames & (beside < level)] = level
     return gain
