@@ -174,7 +174,7 @@ def test_a_cover_as_json_tells_files_stages_and_warnings(home: Path, capsys: pyt
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert found["path"].endswith("track 2 (Anna Ver).wav") and Path(found["path"]).is_file()
-    assert [stage["stage"] for stage in found["stages"]] == ["read vocals", "convert vocals", "effects", "mix and save"]
+    assert [stage["stage"] for stage in found["stages"]] == ["read song", "convert vocals", "effects", "mix and save"]
     assert found["used"] == {"device": "none"} and "Converted vocals" in found["intermediates"]
     assert found["warnings"] == ["inst_gain has no effect: this cover has no instrumentals"]
     assert "1 warning:" in err
@@ -192,7 +192,7 @@ def test_stages_from_the_cache_are_told(home: Path, capsys: pytest.CaptureFixtur
     main([*WORDS, "songs/track 2.wav"])
     assert main([*WORDS, "songs/track 2.wav", "--main-gain", "3"]) == 0
     err = capsys.readouterr().err
-    assert "convert vocals: cached" in err and "cached: read vocals, convert vocals, effects" in err
+    assert "convert vocals: cached" in err and "cached: read song, convert vocals, effects" in err
     assert main([*WORDS, "songs/track 2.wav", "--no-cache"]) == 0
     assert "cached" not in capsys.readouterr().err
 

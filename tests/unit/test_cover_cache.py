@@ -40,7 +40,7 @@ from ultimate_rvc.progress import Progress
 RATE_HZ = 40_000
 NAMES = ("vocals", "backup vocals", "instrumentals")
 # Every stage of a song that is taken apart, in a new key; what is read is found again as well.
-ALL = ["read vocals", "separate song", "separate vocals", "convert vocals", "effects"]
+ALL = ["read song", "separate song", "separate vocals", "convert vocals", "effects"]
 SHIFTED = [*ALL, "shift instrumentals", "shift backup vocals", "mix and save"]
 
 

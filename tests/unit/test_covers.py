@@ -155,7 +155,7 @@ def test_every_stage_that_starts_also_ends(home: Path) -> None:
     seen: list[Progress] = []
     make_cover(_request(home, instrumentals=home / "music.wav"), Singer().open, seen.append)
     starts, ends = ([p.stage for p in seen if p.done == n] for n in (0, 1))
-    assert starts == ends == ["read vocals", "read instrumentals", "load voice", "effects", "mix and save"]
+    assert starts == ends == ["read song", "read instrumentals", "load voice", "effects", "mix and save"]
 
 
 NOT_THERE = Path("/nowhere/at/all.wav")

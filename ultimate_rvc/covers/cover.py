@@ -43,7 +43,9 @@ FINISHED = "cover"
 STEM_BYTES_PER_S, VOICE_BYTES_PER_S = 2 * 4 * 44_100, 4 * 48_000
 # Which stem is sung: the one that most was taken from.
 SUNG_FIRST = (StemName.DRY_VOCALS, StemName.MAIN_VOCALS, StemName.VOCALS, StemName.SONG)
-PARTS = {StemName.INSTRUMENTALS: song.INSTRUMENTALS, StemName.BACKUP_VOCALS: song.BACKUP}
+# What is not sung follows the song's key.
+MUSIC = {StemName.INSTRUMENTALS, StemName.BACKUP_VOCALS}
+PARTS = {StemName.SONG: song.WHOLE, StemName.INSTRUMENTALS: song.INSTRUMENTALS, StemName.BACKUP_VOCALS: song.BACKUP}
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def _expected_bytes(plan: Plan, steps: Sequence[SeparationStep], seconds: float)
     expected = dict.fromkeys(sung, VOICE_BYTES_PER_S * seconds)
     for step in steps:
         expected[song.separation_stage(step)] = len(step.separator.gives) * STEM_BYTES_PER_S * seconds
-    if plan.request.singing.pitch.n_semitones and plan.given.keys() | _stems_of(steps) & PARTS.keys():
+    if plan.request.singing.pitch.n_semitones and MUSIC & (plan.given.keys() | _stems_of(steps)):
         expected["shift instrumentals"] = STEM_BYTES_PER_S * seconds
     return expected
 

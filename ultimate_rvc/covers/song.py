@@ -22,7 +22,7 @@ from ultimate_rvc.options import ConversionOptions, EffectOptions, MixOptions
 from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
 from ultimate_rvc.voices import VoiceFiles
 
-VOCALS, BACKUP, INSTRUMENTALS = "vocals", "backup vocals", "instrumentals"
+WHOLE, VOCALS, BACKUP, INSTRUMENTALS = "song", "vocals", "backup vocals", "instrumentals"
 RESULT = "result"
 CONVERTED = "Converted"
 ONE_FILE = {RESULT: f"{RESULT}.wav"}
@@ -31,18 +31,18 @@ ONE_FILE = {RESULT: f"{RESULT}.wav"}
 def read(desk: Desk, path: Path, part: str) -> tuple[Track, Facts]:
     """The file, once it has been heard from beginning to end, and its duration_s.
 
-    Raises AudioError for what cannot be used; vocals may be neither silent nor too short.
+    Raises AudioError for what cannot be used; vocals, or a song that has some, may be neither silent nor too short.
     """
-    track = desk.cache.fingerprints.track(path)
+    track, is_sung = desk.cache.fingerprints.track(path), part in (WHOLE, VOCALS)
 
     def work(_: Path) -> Facts:
         with desk.studio.stage(f"read {part}"):
             audio = load(path)
-            if part == VOCALS:
+            if is_sung:
                 check_convertible(audio, str(path))
         return {"duration_s": audio.duration_s}
 
-    recipe = {"audio": track.sha256, "sung": part == VOCALS}
+    recipe = {"audio": track.sha256, "sung": is_sung}
     return track, desk.do(Task(f"read {part}", desk.song, recipe, {}, work)).facts
 
 
