@@ -1,13 +1,17 @@
 """Settings that every test shares."""
 
+import os
+
 import pytest
+
+# Tiny layers are slower on several threads, many times so where others use the machine too; set before torch is
+# imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch):
     """Tests see no RVC_* or URVC_* variable but the ones they set, and no network."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("RVC_", "URVC_")):
             monkeypatch.delenv(name)
