@@ -147,6 +147,15 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path, stereo, suffix)
         assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """A shell makes what it runs in the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 @pytest.mark.parametrize("suffix", AUDIO_FORMATS)
 def test_ctrl_c_in_the_middle_leaves_what_was_there(tmp_path, stereo, suffix, monkeypatch):
     path = save(stereo, tmp_path / f"a.{suffix}")
