@@ -33,6 +33,21 @@ def predictors_dir() -> Path:
     return models_dir() / "rvc" / "predictors"
 
 
+def training_dir() -> Path:
+    """Trainings, a folder each."""
+    return models_dir() / "rvc" / "training"
+
+
+def pretraineds_dir() -> Path:
+    """Checkpoints that trainings begin with: NETWORK/f0G40k.pth and so on, and custom/NAME/."""
+    return models_dir() / "rvc" / "pretraineds"
+
+
+def datasets_dir() -> Path:
+    """Recordings to train on, a folder each."""
+    return audio_dir() / "training"
+
+
 def separators_dir() -> Path:
     """Models that take songs apart, as audio-separator names its files."""
     return models_dir() / "audio_separator"
