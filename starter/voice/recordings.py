@@ -1,0 +1,68 @@
+"""Makes the recordings of the starter voice: `python -m starter.voice.recordings OUT`.
+
+The singer does not exist. Festival's HTS voice cmu_us_slt_arctic (32 kHz) reads random words, WORLD makes her vocal
+tract longer, lets her read at other pitches and sing from 90 to 900 Hz. The encoder is never taught with this voice.
+"""
+
+import argparse
+import random
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from starter.corpus import festival, texts
+from starter.corpus.phones import Phone, fitted
+from starter.corpus.singing import Analysis, Singer, sung
+
+FORMANTS = 0.93
+SENTENCES = 480
+PROCESSES = 2
+CENTRE_HZ = (150.0, 480.0)
+LOUDEST = 0.8
+
+
+def record(out: Path, part: int) -> int:
+    """One process's share of the sentences, each read and sung."""
+    chance = random.Random(f"target {part}")
+    lines = texts.sentences(SENTENCES // PROCESSES, chance, texts.dictionary())
+    with tempfile.TemporaryDirectory() as folder:
+        for place, (file, phones) in enumerate(festival.speak(lines, "cmu_us_slt_arctic_hts", Path(folder)).items()):
+            _both(file, phones, out / f"{part}{place:04d}", chance)
+    return part
+
+
+def _both(file: Path, phones: list[Phone], stem: Path, chance: random.Random) -> None:
+    import soundfile
+
+    wave, rate_hz = soundfile.read(file, dtype="float32")
+    phones = fitted(phones, len(wave) / rate_hz)
+    made = {"read": _read(wave, rate_hz, chance), "sung": sung(wave, rate_hz, phones, _singer(chance), chance)[0]}
+    for name, sound in made.items():
+        soundfile.write(f"{stem}_{name}.wav", sound * (LOUDEST / np.abs(sound).max()), rate_hz)
+
+
+def _singer(chance: random.Random) -> Singer:
+    centre = 2 ** chance.uniform(*np.log2(CENTRE_HZ))
+    return Singer(centre, chance.uniform(3, 6), FORMANTS, chance.uniform(1.0, 3.5), chance.uniform(10, 60))
+
+
+def _read(wave: np.ndarray, rate_hz: int, chance: random.Random) -> np.ndarray:
+    """Her own intonation, higher or lower."""
+    said = Analysis.of(wave, rate_hz)
+    return said.synthesized(said.f0 * chance.uniform(0.65, 1.5), FORMANTS)
+
+
+def main() -> None:
+    """Two processes, half of the sentences each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        list(pool.map(record, [out] * PROCESSES, range(PROCESSES)))
+
+
+if __name__ == "__main__":
+    main()
