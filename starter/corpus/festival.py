@@ -10,7 +10,8 @@ def speak(texts: list[str], voice: str, folder: Path) -> dict[Path, list[Phone]]
     """Writes a WAV per text into the folder, at the voice's own rate, and gives the phones of each."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "speak.scm"
-    script.write_text(f"(voice_{voice})\n" + "".join(_saving(text, folder / f"{i:05d}") for i, text in enumerate(texts)))
+    savings = (_saving(text, folder / f"{place:05d}") for place, text in enumerate(texts))
+    script.write_text(f"(voice_{voice})\n" + "".join(savings))
     subprocess.run(["festival", "-b", str(script)], check=True, capture_output=True)
     return {wav: _phones(wav.with_suffix(".segs")) for wav in sorted(folder.glob("*.wav"))}
 

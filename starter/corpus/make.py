@@ -23,8 +23,13 @@ from starter.corpus.singing import Singer, sung
 
 ESPEAK_ACCENTS = ("en-us", "en-us", "en-us", "en-gb-x-rp", "en-gb-scotland", "en-us-nyc", "en-gb-x-gbclan")
 ESPEAK_HELD = ("f5", "m7", "edward", "linda", "Mario")
-ESPEAK_TRAIN = tuple(
-    ["Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Michael", "Mike", "Nguyen", "Storm", "Tweaky", "adam", "anika", "antonio", "aunty", "belinda", "benjamin", "boris", "caleb", "croak", "david", "ed", "f1", "f2", "f3", "f4", "grandma", "grandpa", "gustave", "iven", "iven3", "john", "kaukovalta", "klatt", "klatt2", "klatt3", "klatt5", "m1", "m2", "m3", "m4", "m5", "m6", "m8", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert", "sandro", "shelby", "steph", "travis", "victor", "zac"]
+ESPEAK_TRAIN = (
+    "Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee",
+    "Marco", "Michael", "Mike", "Nguyen", "Storm", "Tweaky", "adam", "anika", "antonio", "aunty", "belinda",
+    "benjamin", "boris", "caleb", "croak", "david", "ed", "f1", "f2", "f3", "f4", "grandma", "grandpa",
+    "gustave", "iven", "iven3", "john", "kaukovalta", "klatt", "klatt2", "klatt3", "klatt5", "m1", "m2", "m3",
+    "m4", "m5", "m6", "m8", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "paul", "pedro", "quincy",
+    "rob", "robert", "sandro", "shelby", "steph", "travis", "victor", "zac",
 )
 ESPEAK_SENTENCES, VOICE_SENTENCES, HELD_SENTENCES = 18, 220, 20
 Reading = tuple[np.ndarray, int, list[Phone]]

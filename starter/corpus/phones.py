@@ -2,14 +2,18 @@
 
 from typing import NamedTuple
 
-PHONES = tuple(
-    ["sil", "aa", "ae", "ah", "ao", "aw", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh", "ih", "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh"]
+PHONES = (
+    "sil", "aa", "ae", "ah", "ao", "aw", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh", "ih",
+    "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v", "w", "y",
+    "z", "zh",
 )
-VOWELS = frozenset(["aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"])
+VOWELS = frozenset((
+    "aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw",
+))
 
 # Flite and Festival's American voices: CMUdict's phones and the reduced vowels that it leaves out.
-FESTIVAL = {phone: phone for phone in PHONES} | {"pau": "sil", "ax": "ah", "axr": "er", "ix": "ih", "el": "l", "em": "m"}
-FESTIVAL |= {"en": "n", "nx": "n", "dx": "t", "hv": "hh", "brth": "sil", "h#": "sil", "ssil": "sil", "h": "hh"}
+FESTIVAL = {phone: phone for phone in PHONES} | {"pau": "sil", "ax": "ah", "axr": "er", "ix": "ih", "el": "l"}
+FESTIVAL |= {"em": "m", "en": "n", "nx": "n", "dx": "t", "hv": "hh", "brth": "sil", "h#": "sil", "ssil": "sil", "h": "hh"}
 
 # eSpeak NG's mnemonics of its English voices. Two phones share the time of their symbol equally.
 ESPEAK: dict[str, tuple[str, ...]] = {
@@ -25,7 +29,8 @@ ESPEAK: dict[str, tuple[str, ...]] = {
         "u": "uw", "u:": "uw", "eI": "ey", "aI": "ay", "OI": "oy", "aU": "aw", "oU": "ow", "o": "ow", "o:": "ow",
         "IR": "ih r", "i@": "ih ah", "i@3": "ih r", "e@": "eh r", "e@3": "eh r", "EE": "eh r", "U@": "uh r",
         "A@": "aa r", "O@": "ao r", "o@": "ao r", "aI@": "ay ah", "aI3": "ay er", "aU@": "aw er", "u:3": "uw er",
-        "_^_": "sil", "oI": "oy", "E#": "eh", "I#": "ih", "i2": "iy", "u2": "uw", "@3": "er", "_|": "sil", ";": "", "VR": "ah r", "aI2": "ay", "t[": "t",
+        "_^_": "sil", "oI": "oy", "E#": "eh", "I#": "ih", "i2": "iy", "u2": "uw", "@3": "er", "_|": "sil", ";": "",
+        "VR": "ah r", "aI2": "ay", "t[": "t",
     }.items()
 }
 

@@ -22,10 +22,11 @@ SPEAKERS = {
 def recordings(speaker: str) -> list[Path]:
     """The files of a speaker, tones and silences left out."""
     files = sorted((SOUNDS / SPEAKERS[speaker]).rglob("*.g722"))
-    return [file for file in files if "silence" not in file.parts and "tone" not in file.stem and "beep" not in file.stem]
+    return [file for file in files if "silence" not in file.parts and not re.search("tone|beep", file.stem)]
 
 
 def english_texts() -> dict[str, str]:
     """What each English prompt says, by its name without suffix; descriptions of noises are left out."""
-    lines = (line.split(":", 1) for line in gzip.open(TEXTS, "rt", errors="replace") if re.match(r"^[\w/-]+:", line))
+    with gzip.open(TEXTS, "rt", errors="replace") as file:
+        lines = [line.split(":", 1) for line in file if re.match(r"^[\w/-]+:", line)]
     return {name: text.strip() for name, text in lines if "[" not in text and "(" not in text}

@@ -33,7 +33,8 @@ def aligned(beliefs: np.ndarray, names: list[str]) -> tuple[list[Phone], float]:
     places = np.array([place for place, _ in states])[path]
     edges = np.flatnonzero(np.diff(places)) + 1
     starts, ends = [0, *edges], [*edges, len(places)]
-    return [Phone(a * FRAME_HOP_S, b * FRAME_HOP_S, names[places[a]]) for a, b in zip(starts, ends, strict=True)], belief
+    spans = zip(starts, ends, strict=True)
+    return [Phone(a * FRAME_HOP_S, b * FRAME_HOP_S, names[places[a]]) for a, b in spans], belief
 
 
 def _thirds(name: str) -> range:
