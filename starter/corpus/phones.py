@@ -13,7 +13,8 @@ VOWELS = frozenset((
 
 # Flite and Festival's American voices: CMUdict's phones and the reduced vowels that it leaves out.
 FESTIVAL = {phone: phone for phone in PHONES} | {"pau": "sil", "ax": "ah", "axr": "er", "ix": "ih", "el": "l"}
-FESTIVAL |= {"em": "m", "en": "n", "nx": "n", "dx": "t", "hv": "hh", "brth": "sil", "h#": "sil", "ssil": "sil", "h": "hh"}
+FESTIVAL |= {"em": "m", "en": "n"}
+FESTIVAL |= {"nx": "n", "dx": "t", "hv": "hh", "brth": "sil", "h#": "sil", "ssil": "sil", "h": "hh"}
 
 # eSpeak NG's mnemonics of its English voices. Two phones share the time of their symbol equally.
 ESPEAK: dict[str, tuple[str, ...]] = {

@@ -161,7 +161,8 @@ class Encoder(nn.Module):
             x = self.layer_norm(x)
         for layer in self.layers:
             x = layer(x)
-            let_go(layer.parameters())
+            if not self.training:
+                let_go(layer.parameters())
         return self.layer_norm(x) if self.norm_is_last else x
 
 
