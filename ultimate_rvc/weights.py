@@ -14,7 +14,7 @@ from pathlib import Path
 from ultimate_rvc import paths
 from ultimate_rvc.download import Wanted, download, holds_something
 from ultimate_rvc.errors import OptionError, WeightsNotFound
-from ultimate_rvc.options import parse_bool
+from ultimate_rvc.options import EmbedderOptions, parse_bool
 from ultimate_rvc.progress import OnProgress, silent
 
 HUB = "https://huggingface.co"
@@ -107,6 +107,15 @@ def ensure(name: str, on_progress: OnProgress = silent) -> Path:
     for wanted in entry.wanted():
         download(wanted, on_progress)
     return entry.places()[0]
+
+
+def chosen_encoder(options: EmbedderOptions, on_progress: OnProgress = silent) -> Path:
+    """The folder of the encoder that the options name, downloaded first when it is missing. Raises as the two do."""
+    if options.embedder_model != "custom":
+        return ensure(options.embedder_model, on_progress)
+    if not options.custom_embedder_model:
+        raise OptionError("embedder 'custom' needs custom_embedder_model: a folder, or a name in embedders/custom")
+    return custom_encoder(options.custom_embedder_model)
 
 
 def custom_encoder(name_or_path: str) -> Path:

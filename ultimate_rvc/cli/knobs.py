@@ -24,6 +24,13 @@ from ultimate_rvc.options import (
     SpeechVoiceOptions,
     VoiceOptions,
 )
+from ultimate_rvc.options_training import (
+    DatasetOptions,
+    FeatureOptions,
+    HardwareOptions,
+    IndexOptions,
+    TrainingEmbedderOptions,
+)
 
 TITLES = {
     PitchOptions: "Pitch",
@@ -40,6 +47,11 @@ TITLES = {
     FileOptions: "File",
     OptimizationConfig: "Device and speed",
     ServerOptions: "Server",
+    DatasetOptions: "Slices",
+    FeatureOptions: "Features",
+    TrainingEmbedderOptions: "Content encoder",
+    HardwareOptions: "Device",
+    IndexOptions: "Index",
 }
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from ultimate_rvc.cli.models import models
 from ultimate_rvc.cli.serve import serve
 from ultimate_rvc.cli.session import Session, debug_option
 from ultimate_rvc.cli.speech import speech
+from ultimate_rvc.cli.train import train
 
 # The launcher's word for "not the web page"; `urvc cli generate …` and `urvc generate …` are the same command.
 OPTIONAL_WORD = "cli"
@@ -32,6 +33,7 @@ root.add_command(generate)
 generate.add_command(speech)
 root.add_command(models)
 root.add_command(serve)
+root.add_command(train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """Content encoders: HuBERT (Hsu et al. 2021) and its ContentVec and SPIN descendants hear words without the voice.
 
-v2 voices were trained on the last layer's output [B, L, 768], v1 voices on layer 9 behind `final_proj` [B, L, 256].
-Upstream feeds the last layer to both; `strict_parity` does so too.
+v2 voices were trained on the last layer's output [B, L, 768], v1 voices on layer 9 behind `final_proj` [B, L, 256];
+of an encoder with fewer layers they get the last. Upstream feeds the last layer to both; `strict_parity` does so too.
 """
 
 import copy
@@ -56,12 +56,13 @@ def embedder_for(
     ["last_hidden_state"] (and that has `final_proj`, for v1). `fast` takes the quickest equal way on the model's
     device; the embedder then has copies of weights as they are now. `bf16` is quicker still on a CPU that has it, and
     less exact.
-    Raises CheckpointError when a v1 voice lacks its projection or its ninth layer.
+    Raises CheckpointError when a v1 voice lacks its projection.
     """
     head = _projection(model) if version == "v1" else _as_is
     if not _is_plain_hubert(model):
         return ForeignEmbedder(model, head)
-    early = version == "v1" and not strict_parity
+    # A smaller network than HuBERT's own was made to end where its last layer is.
+    early = version == "v1" and not strict_parity and len(model.encoder.layers) > V1_LAYER
     encoder = _first_layers(model.encoder, V1_LAYER) if early else model.encoder
     dtype = torch.bfloat16 if bf16 and model.device.type == "cpu" else torch.float32
     return HubertEmbedder(_front(model, fast and not strict_parity, dtype), model, Layers(encoder, dtype), head)
@@ -145,9 +146,6 @@ def _as_is(hidden: Tensor) -> Tensor:
 
 def _first_layers(encoder: nn.Module, count: int) -> nn.Module:
     """An encoder that shares its weights with the given one and ends behind its first layers."""
-    depth = len(encoder.layers)
-    if depth < count:
-        raise CheckpointError(f"this encoder has {depth} layers; v1 voices need the output of layer {count}")
     short = copy.copy(encoder)
     short._modules = {**encoder._modules, "layers": encoder.layers[:count]}
     if getattr(encoder, "norm_is_last", type(encoder).__name__ == "HubertEncoderStableLayerNorm"):

@@ -307,11 +307,7 @@ class VoiceConverter:
         return tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
 
     def _encoder_folder(self, options: EmbedderOptions) -> Path:
-        if options.embedder_model != "custom":
-            return weights.ensure(options.embedder_model, self.on_progress)
-        if not options.custom_embedder_model:
-            raise OptionError("embedder 'custom' needs custom_embedder_model: a folder, or a name in embedders/custom")
-        return weights.custom_encoder(options.custom_embedder_model)
+        return weights.chosen_encoder(options, self.on_progress)
 
     def _used(self, options: ConversionOptions, methods: tuple[str, ...]) -> dict[str, str]:
         curve = str(options.pitch.f0_file) if options.pitch.f0_file and self.use_f0 else "none (voice without pitch)"

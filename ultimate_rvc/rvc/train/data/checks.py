@@ -1,0 +1,72 @@
+"""What can be wrong with a recording to train on, found in its samples before anything is done to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultimate_rvc.audio.file import FULL_BAND_RATE_HZ, SILENCE_DB
+from ultimate_rvc.audio.sound import Audio, amplitude, decibels
+from ultimate_rvc.rvc.train.data.cuts import SHORTEST_S
+
+# RVC tools refuse what is louder: a float file on another scale.
+LARGEST_PEAK = 2.5
+# A flattened wave stays at one value at its top; three samples of the same value there are no coincidence.
+FLAT_SAMPLES = 3
+FLAT_LEVEL = 0.98
+SLIGHTLY_CLIPPED, BADLY_CLIPPED = 1e-4, 1e-2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, by its kind and in words; a recording with a `fatal` one is left out."""
+
+    kind: str
+    text: str
+    fatal: bool = True
+
+
+def problems_of(audio: Audio, rate: int) -> list[Problem]:
+    """What is wrong with a recording [C, N] that is to train a voice of `rate` Hz; nothing where all is well."""
+    found = (_too_short(audio), _silent(audio), _too_loud(audio), _clipped(audio), _low_rate(audio, rate))
+    return [problem for problem in found if problem]
+
+
+def _too_short(audio: Audio) -> Problem | None:
+    if audio.duration_s >= SHORTEST_S:
+        return None
+    return Problem("too short", f"it lasts {audio.duration_s:.2f} s; a slice needs {SHORTEST_S:g} s")
+
+
+def _silent(audio: Audio) -> Problem | None:
+    if audio.peak >= amplitude(SILENCE_DB):
+        return None
+    return Problem("silent", f"its peak is below {SILENCE_DB:g} dB")
+
+
+def _too_loud(audio: Audio) -> Problem | None:
+    if audio.peak <= LARGEST_PEAK:
+        return None
+    return Problem("too loud", f"its peak is {audio.peak:.3g} times full scale; export it again with a peak of 1")
+
+
+def _clipped(audio: Audio) -> Problem | None:
+    share = clipped_share(audio)
+    if share < SLIGHTLY_CLIPPED:
+        return None
+    text = f"{share:.2%} of its samples are cut off at {decibels(audio.peak):.1f} dB; record or export it more quietly"
+    return Problem("clipped", text, fatal=share >= BADLY_CLIPPED)
+
+
+def clipped_share(audio: Audio) -> float:
+    """The share of samples that lie in flat tops: three or more of one value within 2 % of the peak."""
+    top = np.abs(audio.samples) >= FLAT_LEVEL * max(audio.peak, np.finfo(np.float32).tiny)
+    level = top[:, 1:] & (audio.samples[:, 1:] == audio.samples[:, :-1])
+    flat = level[:, 1:] & level[:, :-1] if FLAT_SAMPLES == 3 else level
+    return float(np.count_nonzero(flat)) / max(1, audio.samples.size)
+
+
+def _low_rate(audio: Audio, rate: int) -> Problem | None:
+    if audio.rate >= rate:
+        return None
+    text = f"its rate is {audio.rate} Hz: nothing above {audio.rate // 2} Hz is in it, and the voice has {rate} Hz"
+    return Problem("low rate", text, fatal=audio.rate < FULL_BAND_RATE_HZ)

@@ -1,0 +1,1 @@
+"""What is measured of each slice: its pitch and its content, and the list of what is trained on."""
