@@ -24,6 +24,7 @@ from ultimate_rvc.options import (
     SpeechVoiceOptions,
     VoiceOptions,
 )
+from ultimate_rvc.options_training import HardwareOptions, IndexOptions, TrainingOptions
 
 TITLES = {
     PitchOptions: "Pitch",
@@ -40,6 +41,9 @@ TITLES = {
     FileOptions: "File",
     OptimizationConfig: "Device and speed",
     ServerOptions: "Server",
+    HardwareOptions: "Hardware",
+    IndexOptions: "Index",
+    TrainingOptions: "Training",
 }
 T = TypeVar("T")
 

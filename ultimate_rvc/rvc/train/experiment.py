@@ -9,7 +9,7 @@
       f0_METHOD_voiced/         SID_FILE_SLICE.wav.npy, Hz [F]
       EMBEDDER_extracted/       SID_FILE_SLICE.npy, content features [L, D]
       filelist.txt              audio|features|coarse pitch|pitch|speaker, a line per slice
-      G_*.pth, D_*.pth          checkpoints; `G_latest.pth` where only the last is kept
+      G_*.pth, D_*.pth          checkpoints; the number is that of the epoch
       NAME_best.pth, NAME.index what is exported
 
 Source: Ultimate RVC 0.6's folders.
