@@ -11,6 +11,9 @@ SPLIT_METHODS = ("Automatic", "Simple", "Skip")
 ACCELERATIONS = ("Automatic", "CPU", "GPU")
 TRAINING_F0_METHODS = ("rmvpe", "crepe", "crepe-tiny", "fcpe", "swift")
 INDEX_ALGORITHMS = ("Auto", "Faiss", "KMeans")
+VOCODERS = ("HiFi-GAN", "MRF HiFi-GAN", "RefineGAN")
+PRETRAINED_TYPES = ("None", "Default", "Custom")
+TRAINING_PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -83,3 +86,42 @@ class IndexOptions(Checked):
         "KMeans and Auto boil more than 200,000 features down to 10,000; Faiss keeps every one.",
         choices=INDEX_ALGORITHMS,
     )
+
+
+@dataclass(frozen=True)
+class TrainingOptions(Checked):
+    """How a voice is trained. Raises OptionError for combinations that make no sense."""
+
+    num_epochs: int = knob(500, "Epochs in all, those of an interrupted training included.", low=1)
+    batch_size: int = knob(8, "Slices that are trained on at once.", low=1)
+    detect_overtraining: bool = knob(False, "Stop when the losses have not fallen for long.")
+    overtraining_threshold: int = knob(
+        50, "Epochs without a better generator after which it is overtrained; twice as many for the discriminators.", low=1
+    )
+    vocoder: str = knob("HiFi-GAN", "What sings.", choices=VOCODERS)
+    pretrained_type: str = knob(
+        "Default", "What to begin with: None from scratch, Default the field's, Custom one of your own.",
+        choices=PRETRAINED_TYPES,
+    )
+    custom_pretrained: str | None = knob(None, "Folder of a pretrained G and D, with '--pretrained-type Custom'.")
+    save_interval: int = knob(10, "Epochs from one checkpoint to the next; the best voice is always kept.", low=1)
+    save_all_checkpoints: bool = knob(False, "Keep every checkpoint, not only the last.")
+    save_all_weights: bool = knob(False, "Export a voice with every checkpoint, not only the best.")
+    clear_saved_data: bool = knob(False, "Begin anew: delete the checkpoints and voices of an earlier training.")
+    upload_model: bool = knob(False, "Put the finished voice among the voices to sing with.")
+    upload_name: str | None = knob(None, "Its name there, with '--upload-model'.")
+    precision: str = knob("fp32", "Precision of most of the arithmetic.", choices=TRAINING_PRECISIONS)
+    preload_dataset: bool = knob(False, "Hold the dataset on the GPU; on a CPU it is in memory anyway where it fits.")
+    reduce_memory_usage: bool = knob(False, "Compute activations twice rather than keep them: slower, in less memory.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.upload_model and not (self.upload_name or "").strip():
+            raise OptionError("upload_model needs a name for the voice; add --upload-name")
+        if self.pretrained_type == "Custom" and not self.custom_pretrained:
+            raise OptionError("pretrained_type is 'Custom', but custom_pretrained is not given; name its folder")
+        if self.pretrained_type != "Custom" and self.custom_pretrained:
+            raise OptionError(
+                f"custom_pretrained is {self.custom_pretrained!r}, but pretrained_type is {self.pretrained_type!r}; "
+                "use --pretrained-type Custom"
+            )

@@ -83,6 +83,8 @@ Spoken = tuple[np.ndarray, list[Phone]]
 
 
 def _shared(symbol: str, start_s: float, end_s: float) -> list[Phone]:
+    if symbol and symbol not in ESPEAK:
+        raise LookupError(f"eSpeak NG's phoneme {symbol!r} is not in ESPEAK; add what it sounds like")
     names = ESPEAK[symbol] if symbol else ("sil",)
     part_s = (end_s - start_s) / max(1, len(names))
     return [Phone(start_s + i * part_s, start_s + (i + 1) * part_s, name) for i, name in enumerate(names)]

@@ -19,8 +19,8 @@ from starter.encoder.codes import LOUDNESS, MARKS_PER_S, phone_of_class, points
 from starter.encoder.hearing import SPEEDS, retimed, spoilt
 from starter.encoder.network import Learner, export
 
-CROP_S = 4.0
-ROWS = 16
+CROP_S = 3.2
+ROWS = 10
 PEAK_RATE, LAST_RATE = 1.5e-3, 2e-5
 WARM_STEPS = 200
 FRAME_HOP_S, FIRST_FRAME_S = 0.02, 0.0125
@@ -67,7 +67,8 @@ def losses(learner: Learner, batch: Batch, half: bool) -> tuple[Tensor, dict[str
     right = phones[logits.argmax(-1)] == phones[batch.classes]
     spoken = batch.classes > 0
     told = {"name": naming, "point": point, "loud": loud, "phones": right[spoken].float().mean()}
-    return naming + POINT_WEIGHT * point + LOUDNESS_WEIGHT * loud, {key: float(value) for key, value in told.items()}
+    loss = naming + POINT_WEIGHT * point + LOUDNESS_WEIGHT * loud
+    return loss, {key: value.item() for key, value in told.items()}
 
 
 class Clock:

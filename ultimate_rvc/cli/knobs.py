@@ -30,6 +30,7 @@ from ultimate_rvc.options_training import (
     HardwareOptions,
     IndexOptions,
     TrainingEmbedderOptions,
+    TrainingOptions,
 )
 
 TITLES = {
@@ -52,6 +53,7 @@ TITLES = {
     TrainingEmbedderOptions: "Content encoder",
     HardwareOptions: "Device",
     IndexOptions: "Index",
+    TrainingOptions: "Training",
 }
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from ultimate_rvc.cli.knobs import Titled, knobs, record_of
 from ultimate_rvc.cli.screen import Screen, duration, hand_over, keep_back, open_screen
 from ultimate_rvc.cli.session import Session, debug_option, json_option, quiet_option
 from ultimate_rvc.cli.shelves import show_json, show_table
+from ultimate_rvc.cli.training import export, get_gpu_information, run_training
 from ultimate_rvc.options_training import (
     DatasetOptions,
     FeatureOptions,
@@ -31,6 +32,10 @@ FILE = click.Path(path_type=Path)
 @click.group()
 def train() -> None:
     """Train voices: slices of recordings, their features, the training itself, and the index."""
+
+
+for command in (run_training, export, get_gpu_information):
+    train.add_command(command)
 
 
 @train.command("populate-dataset", no_args_is_help=True)

@@ -1,4 +1,4 @@
-"""The normalising flow of VITS, run backwards: from the text's latent to the voice's.
+"""The normalising flow of VITS. It sings backwards, from the text's latent to the voice's, and is trained forwards.
 
 Coupling layers after RealNVP (Dinh et al., 2017) that shift and never scale, each a WaveNet (van den Oord et al.,
 2016) that hears the speaker.
@@ -32,6 +32,12 @@ class Flow(nn.Module):
             z = coupling(z.flip(1), keep, speaker)
         return z
 
+    def to_text(self, z: Tensor, keep: Tensor, speaker: Tensor) -> Tensor:
+        """The way that is trained: z [B, C, F] → z_p [B, C, F]."""
+        for coupling in self.flows.values():
+            z = coupling.give(z, keep, speaker).flip(1)
+        return z
+
 
 class Coupling(nn.Module):
     """Takes back the shift that one half of the channels gave to the other."""
@@ -45,26 +51,32 @@ class Coupling(nn.Module):
 
     def forward(self, z: Tensor, keep: Tensor, speaker: Tensor) -> Tensor:
         kept, shifted = z.chunk(2, 1)
-        shift = self.post(self.enc(self.pre(kept) * keep, keep, speaker)) * keep
-        return torch.cat([kept, (shifted - shift) * keep], 1)
+        return torch.cat([kept, (shifted - self._shift(kept, keep, speaker)) * keep], 1)
+
+    def give(self, z: Tensor, keep: Tensor, speaker: Tensor) -> Tensor:
+        """The reverse of forward: gives the shift."""
+        kept, plain = z.chunk(2, 1)
+        return torch.cat([kept, self._shift(kept, keep, speaker) + plain * keep], 1)
+
+    def _shift(self, kept: Tensor, keep: Tensor, speaker: Tensor) -> Tensor:
+        return self.post(self.enc(self.pre(kept) * keep, keep, speaker)) * keep
 
 
 class WaveNet(nn.Module):
     """Gated convolutions with skips: [B, H, F] → [B, H, F]."""
 
-    def __init__(self, hidden: int, speaker_channels: int) -> None:
+    def __init__(self, hidden: int, speaker_channels: int, layers: int = WAVENET_LAYERS) -> None:
         super().__init__()
-        last = WAVENET_LAYERS - 1
-        self.cond_layer = nn.Conv1d(speaker_channels, 2 * hidden * WAVENET_LAYERS, 1)
+        self.cond_layer = nn.Conv1d(speaker_channels, 2 * hidden * layers, 1)
         self.in_layers = nn.ModuleList(
-            nn.Conv1d(hidden, 2 * hidden, WAVENET_TAPS, padding=WAVENET_TAPS // 2) for _ in range(WAVENET_LAYERS)
+            nn.Conv1d(hidden, 2 * hidden, WAVENET_TAPS, padding=WAVENET_TAPS // 2) for _ in range(layers)
         )
         self.res_skip_layers = nn.ModuleList(
-            nn.Conv1d(hidden, hidden if i == last else 2 * hidden, 1) for i in range(WAVENET_LAYERS)
+            nn.Conv1d(hidden, hidden if i == layers - 1 else 2 * hidden, 1) for i in range(layers)
         )
 
     def forward(self, x: Tensor, keep: Tensor, speaker: Tensor) -> Tensor:
-        hints = self.cond_layer(speaker).chunk(WAVENET_LAYERS, 1)  # each [B, 2H, 1]
+        hints = self.cond_layer(speaker).chunk(len(self.in_layers), 1)  # each [B, 2H, 1]
         out = torch.zeros_like(x)
         for into, onward, hint in zip(self.in_layers, self.res_skip_layers, hints, strict=True):
             wave, gate = (into(x) + hint).chunk(2, 1)

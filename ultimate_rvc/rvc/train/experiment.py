@@ -11,7 +11,7 @@
       EMBEDDER_extracted/       SID_FILE_SLICE.npy, content features [L, D]
       mute/                     a slice of silence in folders of the same names
       filelist.txt              audio|features|coarse pitch|pitch|speaker, a line per slice
-      G_*.pth, D_*.pth          checkpoints; `G_latest.pth` where only the last is kept
+      G_*.pth, D_*.pth          checkpoints; the number is that of the epoch
       NAME_best.pth, NAME.index what is exported
 
 Source: Ultimate RVC 0.6's folders.
