@@ -84,6 +84,8 @@ class Listener:
         return tuple(found.split())
 
     def _heard(self, decoder: Any, wav: np.ndarray) -> list[str]:
+        if not np.any(wav):
+            return []  # its front end makes an S of digital silence
         decode(decoder, wav)
         return [segment.word for segment in decoder.seg() or ()]
 
@@ -114,6 +116,7 @@ def decode(decoder: Any, wav: np.ndarray) -> None:
     """Lets a decoder hear all of wav [T] at 16 kHz, at one level."""
     peak = np.abs(wav).max(initial=0)
     samples = np.round(wav * (PEAK * 32_767 / peak if peak else 0)).astype(np.int16)
+    decoder.reinit_feat()  # else what was heard before decides what is taken for the mean of this
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
     decoder.end_utt()
@@ -132,7 +135,7 @@ def errors(heard: Sequence[str], true: Sequence[str]) -> float:
 def edits(a: Sequence[str], b: Sequence[str]) -> int:
     """The least number of changes that make one of the other (Levenshtein 1966)."""
     row = np.arange(len(b) + 1)
-    symbols = np.array(b, dtype=object)
+    symbols = np.array(list(b), dtype=object)
     for i, symbol in enumerate(a, 1):
         step = np.concatenate([[i], np.minimum(row[:-1] + (symbols != symbol), row[1:] + 1)])
         # An insertion costs one a place: the best of all that lie to the left.
