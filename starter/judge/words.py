@@ -5,15 +5,19 @@ are compared by edit distance (Levenshtein). A sentence is told from itself in o
 the same phones, as many of them, and the wrong places.
 """
 
+import logging
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ultimate_rvc.errors import InputError
+from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
+
+logger = logging.getLogger(__name__)
 
 # All takes are heard at one level (peak), so that loudness is no advantage.
 PEAK = 0.5
@@ -23,7 +27,7 @@ PHONE_LANGUAGE_WEIGHT = 2.0
 PHONE_BEAM = 1e-20
 # Without limits, what is no speech keeps every word possible, and takes minutes.
 WORD_LIMITS = {"maxhmmpf": 3_000, "maxwpf": 20}
-ALIGN_BEAM = 1e-200
+ALIGN_BEAM = 1e-100
 # Words that the recogniser's dictionary lacks.
 ADDED_WORDS = {"thereunder": "DH EH R AH N D ER"}
 OTHER_ORDERS = 99
@@ -84,36 +88,71 @@ class Listener:
         return tuple(found.split())
 
     def _heard(self, decoder: Any, wav: np.ndarray) -> list[str]:
+        if not np.any(wav):
+            return []  # its front end makes an S of digital silence
         decode(decoder, wav)
         return [segment.word for segment in decoder.seg() or ()]
 
 
 def align(wav: np.ndarray, text: str) -> list[Span]:
     """wav [T] at 16 kHz in which the English text is said → its phones in time. Raises InputError if it is not."""
+    return list(_aligned(wav, plain_words(text)))
+
+
+def _aligned(wav: np.ndarray, words: list[str], start_s: float = 0.0) -> Iterator[Span]:
+    """The phones of words that are said from start_s on. The second pass, which finds phones within words, gives up
+    on some; then each half of the words is tried alone, and a single word's time is divided evenly."""
+    decoder = _aligner()
+    decoder.set_align_text(" ".join(words))
+    decode(decoder, wav)
+    if decoder.hyp() is None:
+        raise InputError(f"the recording does not say {' '.join(words)!r}; correct the text")
+    starts = [segment.start_frame for segment in decoder.seg() if segment.word[0].isalpha()]
+    try:
+        decoder.set_alignment()
+        decode(decoder, wav)
+    except RuntimeError as error:
+        logger.info("%s: aligned in parts (%s)", " ".join(words), error)
+        yield from _in_halves(wav, words, starts, start_s) if len(words) > 1 else _evenly(wav, words[0], start_s)
+        return
+    yield from (_span(phone, start_s) for phone in decoder.get_alignment().phones())
+
+
+def _in_halves(wav: np.ndarray, words: list[str], starts: list[int], start_s: float) -> Iterator[Span]:
+    half = len(words) // 2
+    cut_s = starts[half] / FRAMES_PER_SECOND
+    cut = round(cut_s * SAMPLE_RATE_HZ)
+    yield from _aligned(wav[:cut], words[:half], start_s)
+    yield from _aligned(wav[cut:], words[half:], start_s + cut_s)
+
+
+def _evenly(wav: np.ndarray, word: str, start_s: float) -> Iterator[Span]:
+    phones = _aligner().lookup_word(word).split()
+    each_s = len(wav) / SAMPLE_RATE_HZ / len(phones)
+    yield from (Span(start_s + k * each_s, start_s + (k + 1) * each_s, phone) for k, phone in enumerate(phones))
+
+
+def _aligner() -> Any:
+    """A decoder that was told nothing yet."""
     import pocketsphinx
 
     beams = dict.fromkeys(("beam", "wbeam", "pbeam"), ALIGN_BEAM)
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL", **beams)
     for word, spelling in ADDED_WORDS.items():
         decoder.add_word(word, spelling, True)
-    decoder.set_align_text(" ".join(plain_words(text)))
-    decode(decoder, wav)
-    if decoder.hyp() is None:
-        raise InputError(f"the recording does not say {text!r}; correct the text")
-    decoder.set_alignment()
-    decode(decoder, wav)
-    return [_span(phone) for phone in decoder.get_alignment().phones()]
+    return decoder
 
 
-def _span(phone: Any) -> Span:
-    start, end = phone.start, phone.start + phone.duration
-    return Span(start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, phone.name if phone.name.isalpha() else SILENCE)
+def _span(phone: Any, start_s: float) -> Span:
+    first, last = (start_s + frame / FRAMES_PER_SECOND for frame in (phone.start, phone.start + phone.duration))
+    return Span(first, last, phone.name if phone.name.isalpha() else SILENCE)
 
 
 def decode(decoder: Any, wav: np.ndarray) -> None:
     """Lets a decoder hear all of wav [T] at 16 kHz, at one level."""
     peak = np.abs(wav).max(initial=0)
     samples = np.round(wav * (PEAK * 32_767 / peak if peak else 0)).astype(np.int16)
+    decoder.reinit_feat()  # else what was heard before decides what is taken for the mean of this
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
     decoder.end_utt()
@@ -132,7 +171,7 @@ def errors(heard: Sequence[str], true: Sequence[str]) -> float:
 def edits(a: Sequence[str], b: Sequence[str]) -> int:
     """The least number of changes that make one of the other (Levenshtein 1966)."""
     row = np.arange(len(b) + 1)
-    symbols = np.array(b, dtype=object)
+    symbols = np.array(list(b), dtype=object)
     for i, symbol in enumerate(a, 1):
         step = np.concatenate([[i], np.minimum(row[:-1] + (symbols != symbol), row[1:] + 1)])
         # An insertion costs one a place: the best of all that lie to the left.
