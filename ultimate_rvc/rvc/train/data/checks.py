@@ -11,7 +11,6 @@ from ultimate_rvc.rvc.train.data.cuts import SHORTEST_S
 # RVC tools refuse what is louder: a float file on another scale.
 LARGEST_PEAK = 2.5
 # A flattened wave stays at one value at its top; three samples of the same value there are no coincidence.
-FLAT_SAMPLES = 3
 FLAT_LEVEL = 0.98
 SLIGHTLY_CLIPPED, BADLY_CLIPPED = 1e-4, 1e-2
 
@@ -58,11 +57,12 @@ def _clipped(audio: Audio) -> Problem | None:
 
 
 def clipped_share(audio: Audio) -> float:
-    """The share of samples that lie in flat tops: three or more of one value within 2 % of the peak."""
-    top = np.abs(audio.samples) >= FLAT_LEVEL * max(audio.peak, np.finfo(np.float32).tiny)
-    level = top[:, 1:] & (audio.samples[:, 1:] == audio.samples[:, :-1])
-    flat = level[:, 1:] & level[:, :-1] if FLAT_SAMPLES == 3 else level
-    return float(np.count_nonzero(flat)) / max(1, audio.samples.size)
+    """The share of samples [C, N] that end three of one value, within 2 % of the peak; 0 for digital silence."""
+    if not audio.peak:
+        return 0.0
+    same = audio.samples[:, 1:] == audio.samples[:, :-1]  # as the one before
+    at_top = np.abs(audio.samples[:, 2:]) >= FLAT_LEVEL * audio.peak
+    return float(np.count_nonzero(same[:, 1:] & same[:, :-1] & at_top)) / audio.samples.size
 
 
 def _low_rate(audio: Audio, rate: int) -> Problem | None:
