@@ -195,8 +195,15 @@ def test_clipping_is_flat_tops_and_not_loudness() -> None:
     assert clipped_share(Audio(loud, RATE_HZ)) == 0
     assert clipped_share(Audio(np.clip(1.02 * loud, -1, 1), RATE_HZ)) > 0.01
     assert clipped_share(Audio(0.5 * np.clip(2 * loud, -1, 1), RATE_HZ)) > 0.1  # turned down afterwards
-    (problem,) = problems_of(Audio(np.clip(3 * loud, -1, 1), RATE_HZ), 40_000)
+    (problem,) = problems_of(Audio(np.clip(3 * loud, -1, 1), RATE_HZ), OPTIONS)
     assert problem.kind == "clipped" and problem.fatal
+
+
+def test_a_long_recording_that_is_not_cut_is_told(experiment: Experiment, dataset: Path) -> None:
+    sounds.write(dataset / "long.wav", rehearsal()[: 10 * RATE_HZ], RATE_HZ)
+    report = preprocess_dataset(experiment, dataset, DatasetOptions(32_000, split_method="Skip"))
+    assert kinds(report) == {"long.wav": ["too long"], "take0.wav": [], "take1.wav": []}
+    assert len(report.used) == 3
 
 
 def test_levelling_brings_a_peak_most_of_the_way_to_one_level() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny.indexes import clustered
 
-from ultimate_rvc.errors import InputError
+from ultimate_rvc.errors import IndexFileError, InputError
 from ultimate_rvc.options_training import IndexOptions
 from ultimate_rvc.rvc.infer.faiss_file import read_index
 from ultimate_rvc.rvc.infer.retrieval import load_index
@@ -57,6 +57,18 @@ def test_the_index_holds_every_feature_once(experiment: Experiment) -> None:
 def test_the_same_features_give_the_same_bytes(experiment: Experiment) -> None:
     first = build_index(experiment, IndexOptions()).read_bytes()
     assert build_index(experiment, IndexOptions()).read_bytes() == first
+
+
+def test_an_index_made_by_a_process_of_its_own_is_the_same(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build_index(experiment, IndexOptions()).read_bytes()
+    monkeypatch.setattr(indexes, "must_be_apart", lambda: True)
+    experiment.index.unlink()
+    assert build_index(experiment, IndexOptions()).read_bytes() == first
+    (experiment.features("custom_ab12") / "0_0_1.npy").write_bytes(b"no array")
+    with pytest.raises(IndexFileError, match=r"Anna.index could not be made: .*0_0_1.npy cannot be read"):
+        build_index(experiment, IndexOptions())
 
 
 @pytest.mark.parametrize("algorithm, total", [("Auto", 60), ("KMeans", 60), ("Faiss", ROWS)])

@@ -6,8 +6,11 @@ import numpy as np
 
 from ultimate_rvc.audio.file import FULL_BAND_RATE_HZ, SILENCE_DB
 from ultimate_rvc.audio.sound import Audio, amplitude, decibels
+from ultimate_rvc.options_training import DatasetOptions
 from ultimate_rvc.rvc.train.data.cuts import SHORTEST_S
 
+# RVC tools train on no more of a slice.
+LONGEST_S = 9.0
 # RVC tools refuse what is louder: a float file on another scale.
 LARGEST_PEAK = 2.5
 # A flattened wave stays at one value at its top; three samples of the same value there are no coincidence.
@@ -24,9 +27,16 @@ class Problem:
     fatal: bool = True
 
 
-def problems_of(audio: Audio, rate: int) -> list[Problem]:
-    """What is wrong with a recording [C, N] that is to train a voice of `rate` Hz; nothing where all is well."""
-    found = (_too_short(audio), _silent(audio), _too_loud(audio), _clipped(audio), _low_rate(audio, rate))
+def problems_of(audio: Audio, options: DatasetOptions) -> list[Problem]:
+    """What is wrong with a recording [C, N] that is to be cut by these options; nothing where all is well."""
+    found = (
+        _too_short(audio),
+        _silent(audio),
+        _too_loud(audio),
+        _clipped(audio),
+        _low_rate(audio, options.sample_rate),
+        _too_long(audio) if options.split_method == "Skip" else None,
+    )
     return [problem for problem in found if problem]
 
 
@@ -70,3 +80,10 @@ def _low_rate(audio: Audio, rate: int) -> Problem | None:
         return None
     text = f"its rate is {audio.rate} Hz: nothing above {audio.rate // 2} Hz is in it, and the voice has {rate} Hz"
     return Problem("low rate", text, fatal=audio.rate < FULL_BAND_RATE_HZ)
+
+
+def _too_long(audio: Audio) -> Problem | None:
+    if audio.duration_s <= LONGEST_S:
+        return None
+    text = f"it lasts {audio.duration_s:.1f} s, of which the first {LONGEST_S:g} are trained on; cut it"
+    return Problem("too long", text, fatal=False)

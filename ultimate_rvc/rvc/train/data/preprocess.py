@@ -124,7 +124,7 @@ class Run:
             audio = load(self.dataset / file.path)
         except AudioError as error:
             return replace(file, number=None, problems=(_unreadable(self.dataset / file.path, error),))
-        problems = tuple(problems_of(audio, self.options.sample_rate))
+        problems = tuple(problems_of(audio, self.options))
         seen = replace(file, duration_s=audio.duration_s, rate_hz=audio.rate, problems=problems)
         return seen if any(problem.fatal for problem in problems) else self._cut(seen, audio)
 
