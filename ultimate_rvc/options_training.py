@@ -9,6 +9,8 @@ TRAINING_RATES_HZ = (32_000, 40_000, 48_000)
 NORMALIZATION_MODES = ("none", "pre", "post")
 SPLIT_METHODS = ("Automatic", "Simple", "Skip")
 ACCELERATIONS = ("Automatic", "CPU", "GPU")
+# Before there is a voice, none can say which encoder it was trained with.
+TRAINING_EMBEDDERS = tuple(name for name in EMBEDDERS if name != "auto")
 TRAINING_F0_METHODS = ("rmvpe", "crepe", "crepe-tiny", "fcpe", "swift")
 INDEX_ALGORITHMS = ("Auto", "Faiss", "KMeans")
 VOCODERS = ("HiFi-GAN", "MRF HiFi-GAN", "RefineGAN")
@@ -55,7 +57,7 @@ class TrainingEmbedderOptions(EmbedderOptions):
     """EmbedderOptions as they read before there is a voice."""
 
     embedder_model: str = knob(
-        "contentvec", "The content encoder; the voice will need it whenever it is used.", choices=EMBEDDERS
+        "contentvec", "The content encoder; the voice will need it whenever it is used.", choices=TRAINING_EMBEDDERS
     )
 
 
@@ -96,11 +98,14 @@ class TrainingOptions(Checked):
     batch_size: int = knob(8, "Slices that are trained on at once.", low=1)
     detect_overtraining: bool = knob(False, "Stop when the losses have not fallen for long.")
     overtraining_threshold: int = knob(
-        50, "Epochs without a better generator after which it is overtrained; twice as many for the discriminators.", low=1
+        50,
+        "Epochs without a better generator after which it is overtrained; twice as many for the discriminators.",
+        low=1,
     )
     vocoder: str = knob("HiFi-GAN", "What sings.", choices=VOCODERS)
     pretrained_type: str = knob(
-        "Default", "What to begin with: None from scratch, Default the field's, Custom one of your own.",
+        "Default",
+        "What to begin with: None from scratch, Default the field's, Custom one of your own.",
         choices=PRETRAINED_TYPES,
     )
     custom_pretrained: str | None = knob(None, "Folder of a pretrained G and D, with '--pretrained-type Custom'.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from tiny.modules import PACKAGE, TREE, Module, modules, room_of
 
 FLOORS = (
-    {"", "errors", "options", "names"},
+    {"", "errors", "options", "options_training", "names"},
     {"paths", "device", "progress", "presets", "download", "weights", "pictures", "audio"},
     {"rvc"},
     {"voices", "covers", "speech", "benchmark"},

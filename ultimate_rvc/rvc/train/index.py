@@ -4,6 +4,8 @@ IVF over flat vectors (Jégou et al. 2011, as FAISS has it): min(16·√N, N/39)
 """
 
 import logging
+import subprocess
+import sys
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ultimate_rvc.audio.file import replacing
-from ultimate_rvc.errors import InputError
+from ultimate_rvc.errors import IndexFileError, InputError
 from ultimate_rvc.options_training import IndexOptions
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.rvc.train.experiment import Experiment
@@ -33,16 +35,36 @@ SEED = 1234
 def build_index(experiment: Experiment, options: IndexOptions, on_progress: OnProgress = silent) -> Path:
     """Writes NAME.index of the training's features, and returns its path. The same features give the same bytes.
 
-    Raises InputError without features, OutputError.
+    Raises InputError without features, IndexFileError when FAISS fails, OutputError.
     """
+    folder = features_folder(experiment)
     on_progress(Progress("index", 0, 1))
-    rows = read_features(features_folder(experiment))
+    (build_apart if must_be_apart() else build)(folder, experiment.index, options)
+    on_progress(Progress("index", 1, 1))
+    return experiment.index
+
+
+def build(folder: Path, path: Path, options: IndexOptions) -> None:
+    """Writes the index of a folder of features. Raises InputError or OutputError."""
+    rows = read_features(folder)
     if len(rows) > LARGE_ROWS and options.index_algorithm != "Faiss":
         logger.info("%d features are boiled down to %d", len(rows), CENTRES)
         rows = centres_of(rows, CENTRES)
-    write_index(index_of(rows), experiment.index)
-    on_progress(Progress("index", 1, 1))
-    return experiment.index
+    write_index(index_of(rows), path)
+
+
+def must_be_apart() -> bool:
+    """Whether FAISS would crash in this process: on macOS it brings an OpenMP of its own, beside that of torch."""
+    return sys.platform == "darwin" and "torch" in sys.modules
+
+
+def build_apart(folder: Path, path: Path, options: IndexOptions) -> None:
+    """`build` in a process of its own. Raises IndexFileError with its last words."""
+    command = [sys.executable, "-m", __name__, str(folder), str(path), options.index_algorithm]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise IndexFileError(f"the index {path} could not be made: {last}")
 
 
 def features_folder(experiment: Experiment) -> Path:
@@ -103,3 +125,7 @@ def write_index(index: "faiss.Index", path: Path) -> None:
 
     with replacing(path) as temporary:
         temporary.write_bytes(faiss.serialize_index(index))
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]), Path(sys.argv[2]), IndexOptions(sys.argv[3]))

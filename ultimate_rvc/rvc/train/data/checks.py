@@ -6,12 +6,14 @@ import numpy as np
 
 from ultimate_rvc.audio.file import FULL_BAND_RATE_HZ, SILENCE_DB
 from ultimate_rvc.audio.sound import Audio, amplitude, decibels
+from ultimate_rvc.options_training import DatasetOptions
 from ultimate_rvc.rvc.train.data.cuts import SHORTEST_S
 
+# RVC tools train on no more of a slice.
+LONGEST_S = 9.0
 # RVC tools refuse what is louder: a float file on another scale.
 LARGEST_PEAK = 2.5
 # A flattened wave stays at one value at its top; three samples of the same value there are no coincidence.
-FLAT_SAMPLES = 3
 FLAT_LEVEL = 0.98
 SLIGHTLY_CLIPPED, BADLY_CLIPPED = 1e-4, 1e-2
 
@@ -25,9 +27,16 @@ class Problem:
     fatal: bool = True
 
 
-def problems_of(audio: Audio, rate: int) -> list[Problem]:
-    """What is wrong with a recording [C, N] that is to train a voice of `rate` Hz; nothing where all is well."""
-    found = (_too_short(audio), _silent(audio), _too_loud(audio), _clipped(audio), _low_rate(audio, rate))
+def problems_of(audio: Audio, options: DatasetOptions) -> list[Problem]:
+    """What is wrong with a recording [C, N] that is to be cut by these options; nothing where all is well."""
+    found = (
+        _too_short(audio),
+        _silent(audio),
+        _too_loud(audio),
+        _clipped(audio),
+        _low_rate(audio, options.sample_rate),
+        _too_long(audio) if options.split_method == "Skip" else None,
+    )
     return [problem for problem in found if problem]
 
 
@@ -58,11 +67,12 @@ def _clipped(audio: Audio) -> Problem | None:
 
 
 def clipped_share(audio: Audio) -> float:
-    """The share of samples that lie in flat tops: three or more of one value within 2 % of the peak."""
-    top = np.abs(audio.samples) >= FLAT_LEVEL * max(audio.peak, np.finfo(np.float32).tiny)
-    level = top[:, 1:] & (audio.samples[:, 1:] == audio.samples[:, :-1])
-    flat = level[:, 1:] & level[:, :-1] if FLAT_SAMPLES == 3 else level
-    return float(np.count_nonzero(flat)) / max(1, audio.samples.size)
+    """The share of samples [C, N] that end three of one value, within 2 % of the peak; 0 for digital silence."""
+    if not audio.peak:
+        return 0.0
+    same = audio.samples[:, 1:] == audio.samples[:, :-1]  # as the one before
+    at_top = np.abs(audio.samples[:, 2:]) >= FLAT_LEVEL * audio.peak
+    return float(np.count_nonzero(same[:, 1:] & same[:, :-1] & at_top)) / audio.samples.size
 
 
 def _low_rate(audio: Audio, rate: int) -> Problem | None:
@@ -70,3 +80,10 @@ def _low_rate(audio: Audio, rate: int) -> Problem | None:
         return None
     text = f"its rate is {audio.rate} Hz: nothing above {audio.rate // 2} Hz is in it, and the voice has {rate} Hz"
     return Problem("low rate", text, fatal=audio.rate < FULL_BAND_RATE_HZ)
+
+
+def _too_long(audio: Audio) -> Problem | None:
+    if audio.duration_s <= LONGEST_S:
+        return None
+    text = f"it lasts {audio.duration_s:.1f} s, of which the first {LONGEST_S:g} are trained on; cut it"
+    return Problem("too long", text, fatal=False)

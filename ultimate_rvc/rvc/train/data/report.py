@@ -1,6 +1,7 @@
 """What became of each file of a dataset, kept as JSON beside the slices, where the next run finds it."""
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,11 @@ from typing import Any
 
 from ultimate_rvc.rvc.train.data.checks import Problem
 from ultimate_rvc.rvc.train.info import write_json
+
+logger = logging.getLogger(__name__)
+
+# What a run knows a recording by: the fingerprint of its bytes, and its speaker.
+Key = tuple[str, int | None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class FileReport:
     slices: tuple[str, ...] = ()
     sliced_s: float = 0.0
     silent_slices: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What the next run knows it by."""
+        return self.fingerprint, self.speaker
 
     @property
     def is_used(self) -> bool:
@@ -63,11 +74,14 @@ def save_report(report: DatasetReport, path: Path) -> None:
 
 
 def load_report(path: Path) -> DatasetReport | None:
-    """What was saved; None where there is nothing, or nothing that this program wrote: then all is made again."""
+    """What was saved; None where there is no such file, or another program's: then all is made again."""
+    if not path.is_file():
+        return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         return DatasetReport(held["dataset"], held["options"], tuple(map(_file, held["files"])))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.info("%s is no report (%s), so all slices are made again", path, error)
         return None
 
 

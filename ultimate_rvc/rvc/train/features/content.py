@@ -57,7 +57,8 @@ def find_encoder(options: EmbedderOptions, on_progress: OnProgress = silent) -> 
     folder = weights.chosen_encoder(options, on_progress)
     if options.embedder_model != "custom":
         return ContentEncoder(options.embedder_model, folder)
-    return ContentEncoder(str(options.custom_embedder_model), folder, _hash(folder))
+    # By its name: a path says more about its owner than about the voice.
+    return ContentEncoder(folder.name, folder, _hash(folder))
 
 
 def version_of(sizes: HubertSizes) -> str:
