@@ -96,11 +96,12 @@ class TrainingOptions(Checked):
     batch_size: int = knob(8, "Slices that are trained on at once.", low=1)
     detect_overtraining: bool = knob(False, "Stop when the losses have not fallen for long.")
     overtraining_threshold: int = knob(
-        50, "Epochs without a better generator after which it is overtrained; twice as many for the discriminators.", low=1
+        50, "Epochs without a lower loss after which a voice is overtrained; twice as many for its judges.", low=1
     )
     vocoder: str = knob("HiFi-GAN", "What sings.", choices=VOCODERS)
     pretrained_type: str = knob(
-        "Default", "What to begin with: None from scratch, Default the field's, Custom one of your own.",
+        "Default",
+        "What to begin with: None from scratch, Default the field's, Custom one of your own.",
         choices=PRETRAINED_TYPES,
     )
     custom_pretrained: str | None = knob(None, "Folder of a pretrained G and D, with '--pretrained-type Custom'.")
