@@ -27,6 +27,14 @@ from ultimate_rvc.rvc.synth.generators.source import full_precision
 from ultimate_rvc.rvc.synth.synthesizer import Synthesizer
 from ultimate_rvc.rvc.train.configuration import TrainingConfig
 
+# How upstream's networks count their parts, where it is not how ours do: its optimizers know weights by their number.
+UPSTREAM_ORDER = (
+    *("enc_p", "dec", "enc_q", "flow", "emb_g"),
+    *("m_source", "conv_pre", "pre_conv", "ups", "upsamples", "downsample_blocks", "noise_convs", "resblocks", "mrfs"),
+    *("mel_conv", "upsample_conv_blocks", "conv_post", "cond"),
+    *("in_layers", "res_skip_layers", "cond_layer"),
+)
+REFINEGAN_ORDER = (*UPSTREAM_ORDER[:14], "mel_conv", "cond", "upsample_conv_blocks", "conv_post", *UPSTREAM_ORDER[18:])
 FIRST_ADDED_NOISE = 1e-4
 # Where the sine's gate begins. torch's own draw lies between -1 and 1, from where it can drift through zero: the voice
 # then goes on to learn from noise alone, off by hundreds of cents, while every loss falls.
@@ -134,6 +142,25 @@ class TrainedVoice(Synthesizer):
         """The weights that a voice sings with, as `load_checkpoint` gives them."""
         weights = {key: value.detach().cpu() for key, value in self.stored().items()}
         return fold_weight_norm({k: v for k, v in weights.items() if not k.startswith(TRAINING_ONLY)}, copy=True)
+
+
+def in_upstreams_order(network: nn.Module) -> list[nn.Parameter]:
+    """The network's parameters as upstream counts them, so that its optimizers' states fit, and ours theirs."""
+    named = list(network.named_parameters())
+    order = REFINEGAN_ORDER if isinstance(getattr(network, "dec", None), RefineGan) else UPSTREAM_ORDER
+    seen: dict[str, int] = {}
+
+    def place(name: str) -> tuple[int, ...]:
+        parts = name.split(".")
+        paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
+        return tuple(
+            order.index(part) if part in order else seen.setdefault(path, len(seen))
+            for part, path in zip(parts, paths, strict=True)
+        )
+
+    # All names are placed in our own order first, which is upstream's wherever `order` says nothing.
+    places = {name: place(name) for name, _ in named}
+    return [parameter for name, parameter in sorted(named, key=lambda pair: places[pair[0]])]
 
 
 def kept(frames: Tensor, longest: int) -> Tensor:

@@ -15,7 +15,7 @@ from ultimate_rvc.rvc.synth.noise import GlobalNoise
 from ultimate_rvc.rvc.train import losses
 from ultimate_rvc.rvc.train.configuration import TrainingConfig
 from ultimate_rvc.rvc.train.mel import MelLoss, MultiScaleMelLoss
-from ultimate_rvc.rvc.train.network import Batch, Sung, TrainedVoice
+from ultimate_rvc.rvc.train.network import Batch, Sung, TrainedVoice, in_upstreams_order
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -33,7 +33,11 @@ class Learner:
         """AdamW as the configuration says, and a scale for the gradients where halves would lose them."""
         train, device = config.train, next(network.parameters()).device
         optimizer = torch.optim.AdamW(
-            network.parameters(), train.learning_rate, train.betas, train.eps, fused=device.type in ("cpu", "cuda")
+            in_upstreams_order(network),
+            train.learning_rate,
+            train.betas,
+            train.eps,
+            fused=device.type in ("cpu", "cuda"),
         )
         return cls(network, optimizer, torch.amp.GradScaler(device.type, enabled=precision == "fp16"))
 
