@@ -98,9 +98,7 @@ class TrainingOptions(Checked):
     batch_size: int = knob(8, "Slices that are trained on at once.", low=1)
     detect_overtraining: bool = knob(False, "Stop when the losses have not fallen for long.")
     overtraining_threshold: int = knob(
-        50,
-        "Epochs without a better generator after which it is overtrained; twice as many for the discriminators.",
-        low=1,
+        50, "Epochs without a lower loss after which a voice is overtrained; twice as many for its judges.", low=1
     )
     vocoder: str = knob("HiFi-GAN", "What sings.", choices=VOCODERS)
     pretrained_type: str = knob(

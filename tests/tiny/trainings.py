@@ -2,71 +2,21 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import soundfile
 import torch
 
+from tiny.learning import FEATURES, HOP_SAMPLES, RATE_HZ, tiny_config
 from ultimate_rvc.rvc.pitch.contour import quantise
+from ultimate_rvc.rvc.train.configuration import TrainingConfig, read_config
 from ultimate_rvc.rvc.train.experiment import Experiment
 
-RATE_HZ = 32_000
-HOP_SAMPLES = RATE_HZ // 100
-FEATURES = 256
 EMBEDDER, F0_METHOD = "contentvec", "swift"
 # Formants of five vowels in Hz, which are what the features tell.
 VOWELS_HZ = ((730, 1090), (530, 1840), (270, 2290), (570, 840), (300, 870))
-
-
-def tiny_config(**changes: dict[str, Any]) -> dict[str, Any]:
-    """A config.json; `changes` go into its sections."""
-    config = {
-        "train": {
-            "log_interval": 200,
-            "seed": 1234,
-            "learning_rate": 1e-3,
-            "betas": [0.8, 0.99],
-            "eps": 1e-9,
-            "lr_decay": 0.999875,
-            "segment_size": 24 * HOP_SAMPLES,
-            "c_mel": 45,
-            "c_kl": 1.0,
-        },
-        "data": {
-            "max_wav_value": 32768.0,
-            "sample_rate": RATE_HZ,
-            "filter_length": 1024,
-            "hop_length": HOP_SAMPLES,
-            "win_length": 1024,
-            "n_mel_channels": 80,
-            "mel_fmin": 0.0,
-            "mel_fmax": None,
-        },
-        "model": {
-            "inter_channels": 16,
-            "hidden_channels": 16,
-            "filter_channels": 32,
-            "text_enc_hidden_dim": FEATURES,
-            "n_heads": 2,
-            "n_layers": 2,
-            "kernel_size": 3,
-            "p_dropout": 0,
-            "resblock": "1",
-            "resblock_kernel_sizes": [3, 7],
-            "resblock_dilation_sizes": [[1, 3], [1, 3]],
-            "upsample_rates": [4, 4, 4, 5],
-            "upsample_initial_channel": 32,
-            "upsample_kernel_sizes": [8, 8, 8, 10],
-            "use_spectral_norm": False,
-            "gin_channels": 8,
-            "spk_embed_dim": 109,
-            "discriminator_width": 1 / 32,
-            "discriminator_periods": [2, 3],
-            "posterior_layers": 2,
-        },
-    }
-    return {name: section | changes.get(name, {}) for name, section in config.items()}
 
 
 def write_training(folder: Path, slices: int = 6, seconds: float = 1.2, **changes: dict[str, Any]) -> Experiment:
@@ -115,3 +65,11 @@ def _sing(f0: np.ndarray, vowels: np.ndarray, draw: np.random.Generator) -> np.n
         distance = np.abs(order * per_sample[:, None] - formants).min(1)
         out += 0.15 * np.exp(-distance / 300) * np.sin(order * phase) * (per_sample > 0)
     return out.astype(np.float32)
+
+
+def training_config(folder: Path | None = None, **changes: dict[str, Any]) -> TrainingConfig:
+    """The configuration of `tiny_config`, read as a training reads it."""
+    with TemporaryDirectory() as temporary:
+        experiment = Experiment(folder or Path(temporary))
+        experiment.config.write_text(json.dumps(tiny_config(**changes)))
+        return read_config(experiment)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options_training import VOCODERS, HardwareOptions, IndexOptions, TrainingOptions
 from ultimate_rvc.progress import OnProgress
 
+if TYPE_CHECKING:
+    from ultimate_rvc.device import Device
+
 # What a command made: the file, and what is told of it.
 Made = tuple[Path, dict[str, str]]
 
@@ -29,18 +32,36 @@ Made = tuple[Path, dict[str, str]]
 @knobs(TrainingOptions, IndexOptions, HardwareOptions)
 @click.pass_context
 def run_training(ctx: click.Context, model_name: str, **values: Any) -> None:
-    """Train the voice MODEL_NAME on its features; run it again to go on where it was stopped."""
-    options, hardware = record_of(TrainingOptions, values), record_of(HardwareOptions, values)
+    """Train the voice MODEL_NAME on its features; run it again to go on where it was stopped.
 
-    def work(on_progress: OnProgress) -> Made:
-        from ultimate_rvc.rvc.train.experiment import Experiment
-        from ultimate_rvc.rvc.train.loop import train
+    Ctrl-C stops it after the step that is being made, and saves.
+    """
+    options, index, hardware = (record_of(each, values) for each in (TrainingOptions, IndexOptions, HardwareOptions))
+    _report(ctx, lambda on_progress: _trained(model_name, options, index, hardware, on_progress), "Voice")
 
-        trained = train(Experiment.named(model_name), options, training_device(hardware), on_progress)
-        ended = "interrupted" if trained.interrupted else "overtrained" if trained.overtrained else "complete"
-        return trained.path, {"training": f"{ended} after {trained.epochs} epochs, {trained.steps} steps"}
 
-    _report(ctx, work, "Voice")
+def _trained(
+    name: str, options: TrainingOptions, index: IndexOptions, hardware: HardwareOptions, on_progress: OnProgress
+) -> Made:
+    from ultimate_rvc.rvc.train.experiment import Experiment
+    from ultimate_rvc.rvc.train.index import build_index
+    from ultimate_rvc.rvc.train.loop import train
+    from ultimate_rvc.voices.importing import check_name, import_voice, refuse_taken
+
+    upload = (options.upload_name or "").strip() if options.upload_model else ""
+    if upload:
+        check_name(upload)
+        refuse_taken(upload)
+    experiment = Experiment.named(name)
+    trained = train(experiment, options, training_device(hardware), on_progress)
+    told = f"{trained.epochs} epochs, {trained.steps} steps"
+    if trained.interrupted:
+        return trained.path, {"training": f"interrupted after {told}; run the same command to go on"}
+    built = build_index(experiment, index, on_progress)
+    if upload:
+        import_voice([trained.path, built], name=upload, on_progress=on_progress)
+    used = {"training": f"{'overtrained' if trained.overtrained else 'complete'} after {told}", "index": str(built)}
+    return trained.path, used | ({"sing with": f"--model {upload}"} if upload else {})
 
 
 @click.command("export", cls=Titled, no_args_is_help=True)
@@ -61,7 +82,9 @@ def export(ctx: click.Context, model_name: str, **values: Any) -> None:
         experiment = Experiment.named(model_name)
         found = values["checkpoint"] or next((pair.generator for pair in reversed(pairs(experiment))), None)
         if found is None:
-            raise OptionError(f"{experiment.folder} holds no checkpoint; train first: urvc train run-training {model_name}")
+            raise OptionError(
+                f"{experiment.folder} holds no checkpoint; train first: urvc train run-training {model_name}"
+            )
         target = values["output"] or experiment.folder / f"{experiment.name}.pth"
         return export_checkpoint(found, target, experiment, values["vocoder"]), {"checkpoint": str(found)}
 
@@ -81,15 +104,13 @@ def get_gpu_information() -> None:
         click.echo("no GPU here; training runs on the CPU", err=True)
 
 
-def training_device(hardware: HardwareOptions) -> Any:
-    """The device.Device that the options ask for. Raises OptionError for several, DeviceError for what is not there."""
-    from ultimate_rvc import device
+def training_device(hardware: HardwareOptions) -> "Device":
+    """The one that the options ask for. Raises OptionError for several, DeviceError for one that is not there."""
+    from ultimate_rvc.rvc.train.hardware import chosen_devices
 
-    if len(hardware.gpu_id) > 1:
+    if len(set(hardware.gpu_id)) > 1:
         raise OptionError(f"gpu_id is {', '.join(map(str, hardware.gpu_id))}; a training runs on one GPU, so name one")
-    if hardware.hardware_acceleration == "GPU":
-        return device.choose(f"cuda:{hardware.gpu_id[0]}")
-    return device.choose("cpu" if hardware.hardware_acceleration == "CPU" else "auto")
+    return chosen_devices(hardware)[0]
 
 
 def _report(ctx: click.Context, work: Callable[[OnProgress], Made], title: str) -> None:

@@ -72,5 +72,7 @@ def keep(heard: Heard, folder: Path, epoch: int) -> Path:
     if heard.cents is None:
         logger.warning("epoch %d: the sample has no pitch that could be found; the voice does not sing yet", epoch)
     elif heard.cents > OFF_PITCH_CENTS:
-        logger.warning("epoch %d: the sample is %.0f cents off its melody; the voice does not sing yet", epoch, heard.cents)
+        logger.warning(
+            "epoch %d: the sample is %.0f cents off its melody; the voice does not sing yet", epoch, heard.cents
+        )
     return save(heard.audio, folder / f"sample_{epoch:05d}.wav")

@@ -1,6 +1,7 @@
 """Trainings on disk, as RVC tools write them: G_NUMBER.pth and D_NUMBER.pth, a voice and its judges.
 
-    {"model", "iteration" (epochs done), "optimizer", "learning_rate", "lowest_value", "consecutive_increases", "scaler"}
+    {"model", "iteration" (epochs done), "optimizer", "scaler", "learning_rate", "lowest_value",
+     "consecutive_increases", "step", "vocoder"}     the last two are our own
 
 A pair is whole when both files are there under one number. Each is written beside, brought to the disk and then
 renamed, D first, and only then is the pair before it deleted; so a kill at any moment leaves a whole pair, the last or
@@ -89,13 +90,12 @@ def write_whole(path: Path, state: Mapping[str, Any]) -> None:
             raise OSError(f"{error}") from error
 
 
-def state_of(learner: Learner, epoch: int, learning_rate: float, notes: Mapping[str, Any]) -> dict[str, Any]:
+def state_of(learner: Learner, epoch: int, notes: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint holds."""
     return {
         "model": stored_names(learner.network.state_dict()),
         "iteration": epoch,
         "optimizer": learner.optimizer.state_dict(),
-        "learning_rate": learning_rate,
         "scaler": learner.scaler.state_dict(),
         **notes,
     }
@@ -108,7 +108,9 @@ def resume(learner: Learner, path: Path) -> dict[str, Any]:
     try:
         learner.optimizer.load_state_dict(held["optimizer"])
     except (KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} holds an optimizer of another network; begin anew with --clear-saved-data") from error
+        raise CheckpointError(
+            f"{path} holds an optimizer of another network; begin anew with --clear-saved-data"
+        ) from error
     if held.get("scaler"):
         learner.scaler.load_state_dict(held["scaler"])
     return held

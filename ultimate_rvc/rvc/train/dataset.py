@@ -69,7 +69,9 @@ class Dataset:
         if short := len(entries) - len(self.entries):
             logger.warning("%d of %d slices are shorter than train.segment_size; left out", short, len(entries))
         if not self.entries:
-            raise OptionError(f"{experiment.filelist} names no slice of {config.segment_frames} frames or more; add some")
+            raise OptionError(
+                f"{experiment.filelist} names no slice of {config.segment_frames} frames or more; add some"
+            )
         self._held: dict[int, Slice] | None = {} if self._fits() else None
 
     def __len__(self) -> int:
@@ -103,11 +105,15 @@ class Dataset:
         parts = (part.to(self.device) for part in (torch.from_numpy(wav), rows, steps, melody))
         return Slice(*parts, entry.speaker, frames)
 
-    def _fits(self) -> bool:
-        """Whether all of it may be held in memory, reckoned from the lengths."""
+    @property
+    def held_bytes(self) -> int:
+        """What all of it takes in memory."""
         frame_bytes = 4 * self.config.data.hop_length + 2 * self.config.model.text_enc_hidden_dim + 12
-        memory = physical_memory_bytes()
-        return sum(self.frames) * frame_bytes < memory * MEMORY_SHARE
+        return sum(self.frames) * frame_bytes
+
+    def _fits(self) -> bool:
+        """Whether all of it may be held; what was asked to lie on a GPU must."""
+        return self.device.type != "cpu" or self.held_bytes < physical_memory_bytes() * MEMORY_SHARE
 
 
 def read_filelist(path: Path) -> list[Entry]:

@@ -22,7 +22,14 @@ PERIODS = {"v1": (2, 3, 5, 7, 11, 17), "v2": (2, 3, 5, 7, 11, 17, 23, 37), "v3":
 # FFT, hop and window of each spectrogram, in samples.
 RESOLUTIONS = {"v1": (), "v2": (), "v3": ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))}
 # Channels, taps, stride and groups.
-SCALE_LAYERS = ((16, 15, 1, 1), (64, 41, 4, 4), (256, 41, 4, 16), (1024, 41, 4, 64), (1024, 41, 4, 256), (1024, 5, 1, 1))
+SCALE_LAYERS = (
+    (16, 15, 1, 1),
+    (64, 41, 4, 4),
+    (256, 41, 4, 16),
+    (1024, 41, 4, 64),
+    (1024, 41, 4, 256),
+    (1024, 5, 1, 1),
+)
 PERIOD_LAYERS = ((32, 3), (128, 3), (512, 3), (1024, 3), (1024, 1))  # channels, stride
 PERIOD_TAPS = 5
 # Taps along frequency and frames, stride along frames.

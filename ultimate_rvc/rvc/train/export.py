@@ -1,7 +1,7 @@
 """A trained voice as people share it: half precision, without what only training needs, with notes on how it was made.
 
-    {"weight", "config" (18 values), "epoch", "step", "sr", "f0", "version", "creation_date", "model_hash",
-     "overtrain_info", "dataset_length", "model_name", "author", "embedder_model", "speakers_id", "vocoder", "info"}
+{"weight", "config" (18 values), "epoch", "step", "sr", "f0", "version", "creation_date", "model_hash",
+ "overtrain_info", "dataset_length", "model_name", "author", "embedder_model", "speakers_id", "vocoder", "info"}
 """
 
 import datetime

@@ -24,9 +24,7 @@ def kl_loss(z_p: Tensor, log_q: Tensor, mean_p: Tensor, log_p: Tensor, keep: Ten
 
 def discriminator_loss(true: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
     """Ones are wanted for what is true, zeros for what is made."""
-    return sum(
-        (1 - t.float()).square().mean() + m.float().square().mean() for t, m in zip(true, made, strict=True)
-    )
+    return sum((1 - t.float()).square().mean() + m.float().square().mean() for t, m in zip(true, made, strict=True))
 
 
 def adversarial_loss(made: Sequence[Tensor]) -> Tensor:

@@ -27,6 +27,14 @@ from ultimate_rvc.rvc.synth.generators.source import full_precision
 from ultimate_rvc.rvc.synth.synthesizer import Synthesizer
 from ultimate_rvc.rvc.train.configuration import TrainingConfig
 
+# How upstream's networks count their parts, where it is not how ours do: its optimizers know weights by their number.
+UPSTREAM_ORDER = (
+    *("enc_p", "dec", "enc_q", "flow", "emb_g"),
+    *("m_source", "conv_pre", "pre_conv", "ups", "upsamples", "downsample_blocks", "noise_convs", "resblocks", "mrfs"),
+    *("mel_conv", "upsample_conv_blocks", "conv_post", "cond"),
+    *("in_layers", "res_skip_layers", "cond_layer"),
+)
+REFINEGAN_ORDER = (*UPSTREAM_ORDER[:14], "mel_conv", "cond", "upsample_conv_blocks", "conv_post", *UPSTREAM_ORDER[18:])
 FIRST_ADDED_NOISE = 1e-4
 # Where the sine's gate begins. torch's own draw lies between -1 and 1, from where it can drift through zero: the voice
 # then goes on to learn from noise alone, off by hundreds of cents, while every loss falls.
@@ -39,7 +47,7 @@ LEAST_GATE = 0.5
 class Batch:
     """Slices side by side, zero where a row has ended.
 
-    features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, spectrogram [B, S, F], wav [B, 1, T], frames [B], speaker [B].
+    features [B, F, D], coarse [B, F] int64, f0 [B, F] Hz, spectrogram [B, S, F], wav [B, 1, T]; frames, speaker [B].
     """
 
     features: Tensor
@@ -88,9 +96,9 @@ class PosteriorEncoder(nn.Module):
 class TrainedVoice(Synthesizer):
     """A synthesizer that learns; its weights are those of upstream's, key for key, under `stored`."""
 
-    def __init__(self, config: TrainingConfig, vocoder: str, speakers: int, *, has_pitch: bool = True) -> None:
+    def __init__(self, config: TrainingConfig, vocoder: str, speakers: int) -> None:
         voice = config.voice(speakers)
-        super().__init__(Checkpoint(config.path, voice, {}, config.version, has_pitch, vocoder, {}))
+        super().__init__(Checkpoint(config.path, voice, {}, config.version, True, vocoder, {}))
         self.enc_q = PosteriorEncoder(config)
         self.segment_frames = config.segment_frames
         self.requires_grad_(True)
@@ -117,32 +125,42 @@ class TrainedVoice(Synthesizer):
         places = frames - self.segment_frames + 1
         return (noise.uniform((len(frames),), like) * places).long()
 
-    def gate(self) -> Tensor | None:
-        """The weight that lets the sine at the pitch through; None in voices without pitch."""
-        source = getattr(self.dec, "m_source", None)
-        if source is None:
-            return None
-        return source.merge[0].weight if isinstance(self.dec, RefineGan) else source.l_linear.weight
+    def gate(self) -> Tensor:
+        """The weight [1, sines] that lets the sine at the pitch through."""
+        source = self.dec.m_source
+        return (source.merge[0] if isinstance(self.dec, RefineGan) else source.l_linear).weight.detach()
 
-    @torch.no_grad()
     def hold_gate(self, least: float) -> None:
         """Lets the fundamental's gate not fall below."""
-        gate = self.gate()
-        if gate is not None:
-            gate[:, :1].clamp_(min=least)
+        self.gate()[:, :1].clamp_(min=least)
 
     def stored(self) -> dict[str, Tensor]:
         """The weights as checkpoints hold them: weight norm as weight_g and weight_v."""
         return stored_names(self.state_dict())
 
-    def restore(self, weights: Mapping[str, Tensor]) -> None:
-        """Takes weights that are stored in either spelling; they must fit."""
-        self.load_state_dict(live_names(weights))
-
     def folded(self) -> dict[str, Tensor]:
         """The weights that a voice sings with, as `load_checkpoint` gives them."""
         weights = {key: value.detach().cpu() for key, value in self.stored().items()}
         return fold_weight_norm({k: v for k, v in weights.items() if not k.startswith(TRAINING_ONLY)}, copy=True)
+
+
+def in_upstreams_order(network: nn.Module) -> list[nn.Parameter]:
+    """The network's parameters as upstream counts them, so that its optimizers' states fit, and ours theirs."""
+    named = list(network.named_parameters())
+    order = REFINEGAN_ORDER if isinstance(getattr(network, "dec", None), RefineGan) else UPSTREAM_ORDER
+    seen: dict[str, int] = {}
+
+    def place(name: str) -> tuple[int, ...]:
+        parts = name.split(".")
+        paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
+        return tuple(
+            order.index(part) if part in order else seen.setdefault(path, len(seen))
+            for part, path in zip(parts, paths, strict=True)
+        )
+
+    # All names are placed in our own order first, which is upstream's wherever `order` says nothing.
+    places = {name: place(name) for name, _ in named}
+    return [parameter for name, parameter in sorted(named, key=lambda pair: places[pair[0]])]
 
 
 def kept(frames: Tensor, longest: int) -> Tensor:
@@ -200,8 +218,7 @@ def _normed_edges(vocoder: nn.Module) -> tuple[nn.Module, ...]:
 def first_values(voice: TrainedVoice) -> None:
     """What a training from scratch begins with: VITS's values, which the engine leaves out."""
     nn.init.normal_(voice.emb_g.weight)
-    if voice.has_pitch:
-        nn.init.normal_(voice.enc_p.emb_pitch.weight)
+    nn.init.normal_(voice.enc_p.emb_pitch.weight)
     for module in voice.modules():
         if isinstance(module, RelativeAttention):
             for table in (module.emb_rel_k, module.emb_rel_v):
@@ -216,8 +233,7 @@ def first_values(voice: TrainedVoice) -> None:
     for norm in (*voice.enc_p.encoder.norm_layers_1, *voice.enc_p.encoder.norm_layers_2):
         norm.gamma.fill_(1.0)
         norm.beta.zero_()
-    if (gate := voice.gate()) is not None:
-        gate[:, :1].fill_(FIRST_GATE)
+    voice.gate()[:, :1].fill_(FIRST_GATE)
 
 
 def voice_of(weights: Mapping[str, Tensor], config: TrainingConfig, vocoder: str) -> Synthesizer:

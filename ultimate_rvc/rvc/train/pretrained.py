@@ -1,7 +1,7 @@
 """What a training begins with: a pretrained voice and its judges, the field's or one's own.
 
-    models/rvc/pretraineds/VOCODER/f0G40k.pth, f0D40k.pth     downloaded when they are missing
-    models/rvc/pretraineds/custom/NAME/                       one G…pth and one D…pth in a folder
+models/rvc/pretraineds/VOCODER/f0G40k.pth, f0D40k.pth     downloaded when they are missing
+models/rvc/pretraineds/custom/NAME/                       one G…pth and one D…pth in a folder
 """
 
 import re

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ultimate_rvc.rvc.synth.noise import GlobalNoise
 from ultimate_rvc.rvc.train import losses
 from ultimate_rvc.rvc.train.configuration import TrainingConfig
-from ultimate_rvc.rvc.train.discriminators import Discriminators
 from ultimate_rvc.rvc.train.mel import MelLoss, MultiScaleMelLoss
-from ultimate_rvc.rvc.train.network import Batch, Sung, TrainedVoice
+from ultimate_rvc.rvc.train.network import Batch, Sung, TrainedVoice, in_upstreams_order
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -35,7 +33,11 @@ class Learner:
         """AdamW as the configuration says, and a scale for the gradients where halves would lose them."""
         train, device = config.train, next(network.parameters()).device
         optimizer = torch.optim.AdamW(
-            network.parameters(), train.learning_rate, train.betas, train.eps, fused=device.type in ("cpu", "cuda")
+            in_upstreams_order(network),
+            train.learning_rate,
+            train.betas,
+            train.eps,
+            fused=device.type in ("cpu", "cuda"),
         )
         return cls(network, optimizer, torch.amp.GradScaler(device.type, enabled=precision == "fp16"))
 
@@ -69,18 +71,25 @@ class Stepper:
     noise: GlobalNoise = field(default_factory=GlobalNoise)
 
     def __call__(self, batch: Batch, *, judged: bool = True) -> dict[str, Tensor]:
-        """The losses of this step, each a number on the device; without judgement only the generator's own."""
+        """The losses of this step, each a number on the device; without judgement only the voice's own."""
         network: TrainedVoice = self.voice.network
         with self._autocast():
             sung = network.sing(batch, self.noise)
         measured = self._judges_learn(sung) if judged else {}
-        terms = self._own_terms(sung) | (self._judgement(sung) if judged else {})
-        total = sum(terms.values())
+        with _frozen(self.judges.network.parameters()):
+            terms = self._own_terms(sung) | (self._judgement(sung) if judged else {})
+            total = sum(terms.values())
+            norm = self.voice.learn(total)
         measured |= {f"loss/g/{name}": value.detach() for name, value in terms.items()}
-        measured |= {"loss/g/total": total.detach(), "grad/norm_g": self.voice.learn(total)}
         if self.least_gate is not None:
             network.hold_gate(self.least_gate)
-        return measured
+        return measured | {"loss/g/total": total.detach(), "grad/norm_g": norm}
+
+    def heard(self, batch: Batch) -> tuple[Sung, list[Tensor]]:
+        """A step's way forward, at its widest: what is sung, and the judgements of both sounds."""
+        with self._autocast():
+            sung = self.voice.network.sing(batch, self.noise)
+            return sung, self.judges.network(torch.cat([sung.true, sung.wav.detach()]))[0]
 
     def _own_terms(self, sung: Sung) -> dict[str, Tensor]:
         """How far the sound lies from the recording, and the posterior from the prior."""
@@ -97,11 +106,10 @@ class Stepper:
         return {"grad/norm_d": self.judges.learn(loss), "loss/d/adv": loss.detach()}
 
     def _judgement(self, sung: Sung) -> dict[str, Tensor]:
-        judges = self.judges.network
-        with _frozen(judges.parameters()), parametrize.cached(), self._autocast():
+        with self._autocast():
             with torch.no_grad():
-                _, heard_true = judges(sung.true)
-            judged, heard_made = judges(sung.wav)
+                _, heard_true = self.judges.network(sung.true)
+            judged, heard_made = self.judges.network(sung.wav)
         return {"adv": losses.adversarial_loss(judged), "fm": losses.features_loss(heard_true, heard_made)}
 
     def _autocast(self) -> AbstractContextManager:
@@ -120,13 +128,6 @@ def _frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     finally:
         for parameter in held:
             parameter.requires_grad_(True)
-
-
-def learners(
-    voice: TrainedVoice, judges: Discriminators, config: TrainingConfig, precision: str
-) -> tuple[Learner, Learner]:
-    """One for each network."""
-    return Learner.of(voice, config, precision), Learner.of(judges, config, precision)
 
 
 def means(measured: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
