@@ -7,27 +7,32 @@ The files keep their times, so that the pitch that was found in the originals st
 
 import os
 import random
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
-import torch
-
 from starter.corpus.singing import Analysis
-from starter.encoder.hearing import spoilt
 
 OTHER_THROATS, POOR_ROOMS = 0.5, 0.7
 FORMANTS = (0.85, 1.2)
+PROCESSES = 2
 
 
-def disguise(slices: Path) -> None:
-    """Rewrites every WAV of the folder; from the same seed, so a second run must begin with the originals."""
-    chance = random.Random(0)
-    for file in sorted(slices.glob("*.wav")):
-        _disguised(file, chance)
+def disguise(originals: Path, folder: Path) -> None:
+    """Writes every WAV of one folder into the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        list(pool.map(_disguised, sorted(originals.glob("*.wav")), repeat(folder)))
 
 
-def _disguised(file: Path, chance: random.Random) -> None:
+def _disguised(file: Path, folder: Path) -> None:
     import soundfile
+    import torch
 
+    from starter.encoder.hearing import spoilt
+
+    torch.set_num_threads(1)
+    chance = random.Random(file.name)
     wave, rate_hz = soundfile.read(file, dtype="float32")
     length, stat = len(wave), file.stat()
     if chance.random() < OTHER_THROATS:
@@ -38,5 +43,5 @@ def _disguised(file: Path, chance: random.Random) -> None:
         wave = spoilt(torch.from_numpy(wave).float()[None], seed)[0].numpy()
     held = torch.zeros(length)
     held[: len(wave)] = torch.from_numpy(wave)[:length]
-    soundfile.write(file, held.numpy(), rate_hz)
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    soundfile.write(folder / file.name, held.numpy(), rate_hz)
+    os.utime(folder / file.name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
