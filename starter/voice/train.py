@@ -16,7 +16,7 @@ from pathlib import Path
 NAME = "starter"
 RATE_HZ = 32_000
 # Beside these the numbers are those of the field for 32 kHz voices; see docs/training_loop.md for those of our own.
-TRAIN = {"learning_rate": 5e-4, "lr_decay": 0.965, "segment_size": 25_600, "warmup_steps": 2000, "log_interval": 50}
+TRAIN = {"learning_rate": 6e-4, "lr_decay": 0.95, "segment_size": 25_600, "warmup_steps": 2800, "log_interval": 50}
 MODEL = {
     "inter_channels": 128,
     "hidden_channels": 128,
@@ -29,7 +29,7 @@ MODEL = {
     "upsample_kernel_sizes": [8, 8, 8, 10],
     "upsample_initial_channel": 192,
     "posterior_layers": 6,
-    "discriminator_periods": [2, 3, 5, 7, 11],
+    "discriminator_periods": [2, 3, 5, 7],
     "discriminator_width": 0.125,
 }
 
