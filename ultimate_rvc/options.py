@@ -20,6 +20,7 @@ EMBEDDERS = (
     "chinese-hubert-base",
     "japanese-hubert-base",
     "korean-hubert-base",
+    "starter",
     "custom",
 )
 # Ways to take a song apart; covers/separators/presets.py says which models each of them means.
@@ -129,10 +130,20 @@ class PitchOptions(Checked):
 class EmbedderOptions(Checked):
     """Which content encoder hears the words."""
 
-    embedder_model: str = knob("contentvec", "The content encoder that the voice was trained with.", choices=EMBEDDERS)
+    embedder_model: str = knob(
+        "auto",
+        "The content encoder that the voice was trained with. 'auto' is the one that the voice's file names, if it is "
+        "one of these or a custom one, else contentvec; 'starter' comes with the program.",
+        choices=("auto", *EMBEDDERS),
+    )
     custom_embedder_model: str | None = knob(
         None, "Name or folder of a custom encoder, with '--embedder-model custom'."
     )
+
+    @property
+    def name(self) -> str:
+        """What the encoder is called: of a custom one, its own name."""
+        return str(self.custom_embedder_model) if self.embedder_model == "custom" else self.embedder_model
 
 
 @dataclass(frozen=True)

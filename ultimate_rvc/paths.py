@@ -8,6 +8,8 @@ Every function is called late and creates nothing; whoever writes a file makes i
     audio/             URVC_AUDIO_DIR         intermediate/, cache/, speech/, output/
     temp/  logs/       URVC_TEMP_DIR, URVC_LOGS_DIR
     configs/           URVC_CONFIG_DIR        presets; the ones of the package are always found
+
+What comes with the program lies inside the package: shipped/voices/NAME/, shipped/embedders/NAME/.
 """
 
 import os
@@ -54,8 +56,19 @@ def separators_dir() -> Path:
 
 
 def voice_dirs() -> list[Path]:
-    """Folders that hold voices, in the order in which they are searched."""
-    return [_folder("URVC_VOICE_MODELS_DIR", "voice_models"), models_dir() / "rvc" / "voice_models"]
+    """Folders that hold voices, in the order in which they are searched; new ones go to the first."""
+    own = _folder("URVC_VOICE_MODELS_DIR", "voice_models")
+    return [own, models_dir() / "rvc" / "voice_models", shipped_dir() / "voices"]
+
+
+def shipped_dir() -> Path:
+    """What comes with the program, in the tree and in an installed package. Nothing is ever written there."""
+    return Path(__file__).parent / "shipped"
+
+
+def is_shipped(path: Path | str) -> bool:
+    """Whether it is part of what comes with the program."""
+    return Path(path).resolve().is_relative_to(shipped_dir().resolve())
 
 
 def audio_dir() -> Path:

@@ -3,6 +3,7 @@
     models/rvc/embedders/NAME/{config.json, pytorch_model.bin or model.safetensors}    content encoders
     models/rvc/embedders/custom/NAME/                                                  the user's own
     models/rvc/predictors/{rmvpe.pt, fcpe.pt}                                          pitch estimators
+    embedders/starter/ in paths.shipped_dir()                                          comes with the program
 
 HF_ENDPOINT names a mirror of huggingface.co; HF_HUB_OFFLINE=1 or URVC_OFFLINE=1 forbids the network.
 """
@@ -10,6 +11,7 @@ HF_ENDPOINT names a mirror of huggingface.co; HF_HUB_OFFLINE=1 or URVC_OFFLINE=1
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ultimate_rvc import paths
 from ultimate_rvc.download import Wanted, download, holds_something
@@ -24,6 +26,8 @@ RVC_MAKERS = "lj1995/VoiceConversionWebUI/resolve/main"
 RMVPE_SHA256 = "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193"
 OFFLINE_SWITCHES = ("URVC_OFFLINE", "HF_HUB_OFFLINE")
 CONFIG_FILE = "config.json"
+# What voices were trained with that do not say it.
+USUAL_ENCODER = "contentvec"
 # Either will do; the first is what the hub has.
 WEIGHTS_FILES = ("pytorch_model.bin", "model.safetensors")
 
@@ -49,6 +53,19 @@ class Encoder:
         at = self.places()[0]
         url = f"{hub()}/{RESOURCES}/embedders/{self.folder}"
         return [Wanted(f"{url}/{file}", at / file, f"download {self.name}/{file}") for file in missing_files(at)]
+
+
+@dataclass(frozen=True)
+class ShippedEncoder(Encoder):
+    """An encoder that comes with the program."""
+
+    def places(self) -> list[Path]:
+        """The one folder in which it lies."""
+        return [paths.shipped_dir() / "embedders" / self.folder]
+
+    def wanted(self) -> list[Wanted]:
+        """Raises WeightsNotFound: it can only be installed."""
+        raise WeightsNotFound(f"{self.places()[0]} is part of the program and not complete; install the program again")
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,7 @@ ENCODERS = (
     Encoder("chinese-hubert-base", "chinese_hubert_base"),
     Encoder("japanese-hubert-base", "japanese_hubert_base"),
     Encoder("korean-hubert-base", "korean_hubert_base"),
+    ShippedEncoder("starter", "starter"),
 )
 PREDICTORS = (
     Predictor("rmvpe", "rmvpe.pt", f"{RVC_MAKERS}/rmvpe.pt", RMVPE_SHA256),
@@ -110,12 +128,34 @@ def ensure(name: str, on_progress: OnProgress = silent) -> Path:
 
 
 def chosen_encoder(options: EmbedderOptions, on_progress: OnProgress = silent) -> Path:
-    """The folder of the encoder that the options name, downloaded first when it is missing. Raises as the two do."""
+    """The folder of the encoder that the options name, downloaded first when it is missing. Raises as the two do.
+
+    Not of 'auto': that hangs on the voice, see `encoder_for_voice`.
+    """
     if options.embedder_model != "custom":
         return ensure(options.embedder_model, on_progress)
     if not options.custom_embedder_model:
         raise OptionError("embedder 'custom' needs custom_embedder_model: a folder, or a name in embedders/custom")
     return custom_encoder(options.custom_embedder_model)
+
+
+def encoder_for_voice(named: str | None, *, strict_parity: bool = False) -> EmbedderOptions:
+    """What 'auto' means for a voice whose file names this encoder: itself if it is on this list or one's own.
+
+    Else contentvec. Upstream takes that whatever a file names, and so does strict parity, but for a shipped one.
+    """
+    known = next((entry for entry in ENCODERS if entry.name == named), None)
+    if isinstance(known, ShippedEncoder) or (known and not strict_parity):
+        return EmbedderOptions(known.name)
+    if not strict_parity and _is_own(named):
+        return EmbedderOptions("custom", named)
+    return EmbedderOptions(USUAL_ENCODER)
+
+
+def _is_own(named: Any) -> bool:
+    """Whether a folder of that name lies under embedders/custom; a path is no name."""
+    plain = isinstance(named, str) and Path(named).name == named and not named.startswith(".")
+    return plain and (paths.embedders_dir() / "custom" / named).is_dir()
 
 
 def custom_encoder(name_or_path: str) -> Path:

@@ -8,7 +8,7 @@ from tiny.modules import PACKAGE, TREE, Module, modules, room_of
 
 FLOORS = (
     {"", "errors", "options", "options_training", "names"},
-    {"paths", "device", "progress", "presets", "download", "weights", "pictures", "audio"},
+    {"paths", "device", "progress", "presets", "download", "weights", "pictures", "telemetry", "audio"},
     {"rvc"},
     {"voices", "covers", "speech", "benchmark"},
     {"warm"},

@@ -87,8 +87,9 @@ def converter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceConvert
     engine = VoiceConverter(OptimizationConfig(device="cpu"))
     engine.load_voice(write_voice(folder))
     encoder = write_encoder(folder / "encoder")
-    engine._encoder_folder = lambda _: encoder
-    yield engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ultimate_rvc.weights.chosen_encoder", lambda *_: encoder)
+        yield engine
     torch.set_num_threads(threads)
 
 

@@ -16,8 +16,6 @@ CEILING_DB = -1.0
 # Gone before the next syllable, and too slow to follow a bass note's own wave.
 RELEASE_MS = 100.0
 LOOKAHEAD_MS = 5.0
-# No wave of music rises this far between two samples, so that below it there is nothing to do.
-SAFE_PEAK = amplitude(CEILING_DB - 6.0)
 
 
 def limit(samples: np.ndarray, rate: int) -> None:

@@ -13,6 +13,7 @@ from ultimate_rvc.cli.screen import Screen, hand_over, open_screen
 from ultimate_rvc.cli.session import Session, debug_option, quiet_option
 from ultimate_rvc.cli.shelves import short, show_facts, show_json, show_table, size
 
+DEMONSTRATION = "a demonstration that comes with the program"
 VOICES, EMBEDDERS, PREDICTORS = KINDS = ("voices", "embedders", "predictors")
 T = TypeVar("T")
 
@@ -233,14 +234,16 @@ def _list_entries(as_json: bool) -> None:
 def _entry_fields(entry: Any) -> dict[str, Any]:
     files = {"checkpoint": entry.files and entry.files.checkpoint, "index": entry.files and entry.files.index}
     sizes = {"checkpoint_bytes": entry.checkpoint_bytes, "index_bytes": entry.index_bytes}
-    return {"name": entry.name, "folder": entry.folder, **files, **sizes, "problem": entry.problem}
+    about = {"problem": entry.problem, "is_shipped": entry.is_shipped}
+    return {"name": entry.name, "folder": entry.folder, **files, **sizes, **about}
 
 
 def _entry_row(entry: Any) -> tuple[str, ...]:
     if entry.problem:
         return entry.name, "-", "-", "-", f"PROBLEM: {entry.problem}"
     index = size(entry.index_bytes) if entry.files.index else "none"
-    return entry.name, entry.format, size(entry.checkpoint_bytes), index, str(entry.folder.parent)
+    where = DEMONSTRATION if entry.is_shipped else str(entry.folder.parent)
+    return entry.name, entry.format, size(entry.checkpoint_bytes), index, where
 
 
 def _list_read(as_json: bool) -> None:
@@ -273,6 +276,8 @@ def _voice_facts(voice: Any) -> dict[str, Any]:
     index = voice.index
     return {
         "voice": voice.name,
+        "kind": DEMONSTRATION if voice.is_shipped else None,
+        "model card": _model_card(voice.path.parent),
         "file": click.format_filename(voice.path),
         "format": f"{voice.format}, {size(voice.bytes)}",
         "rate": f"{voice.sample_rate_hz} Hz",
@@ -288,6 +293,13 @@ def _voice_facts(voice: Any) -> dict[str, Any]:
         "index vectors": f"{index.vectors:,} of {index.dimensions} numbers" if index else None,
         "index fingerprint": short(index.fingerprint) if index else None,
     }
+
+
+def _model_card(folder: Path) -> str | None:
+    from ultimate_rvc.voices.library import MODEL_CARD
+
+    card = folder / MODEL_CARD
+    return click.format_filename(card) if card.is_file() else None
 
 
 def _list_companions(kind: str, as_json: bool) -> None:

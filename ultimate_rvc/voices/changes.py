@@ -8,7 +8,7 @@ from typing import Any
 
 from ultimate_rvc.errors import CheckpointError, OptionError
 from ultimate_rvc.voices.importing import check_name, refuse_taken
-from ultimate_rvc.voices.library import VoiceFiles, find_folder, find_voice
+from ultimate_rvc.voices.library import VoiceFiles, find_own_folder, find_voice, require_own
 from ultimate_rvc.voices.reading import read_strictly
 from ultimate_rvc.voices.staging import library_lock, workshop
 
@@ -26,7 +26,7 @@ class Doomed:
 def rename(old: str, new: str) -> Path:
     """Gives the voice another name and returns its folder. Raises VoiceNotFound, OptionError, OutputError."""
     check_name(new)
-    folder = find_folder(old)
+    folder = find_own_folder(old)
     with workshop(folder.parent), library_lock(folder.parent):
         refuse_taken(new, but=folder)
         os.rename(folder, folder.with_name(new))
@@ -35,14 +35,14 @@ def rename(old: str, new: str) -> Path:
 
 def weigh(name: str) -> Doomed:
     """What `delete` would take away. Raises VoiceNotFound."""
-    folder = find_folder(name)
+    folder = find_own_folder(name)
     files = [] if folder.is_symlink() else [path for path in folder.rglob("*") if path.is_file()]
     return Doomed(folder.name, folder, len(files), sum(path.lstat().st_size for path in files))
 
 
 def delete(name: str) -> Path:
     """Deletes the voice's folder with everything in it; of a link to a folder, the link. Returns where it was."""
-    folder = find_folder(name)
+    folder = find_own_folder(name)
     with workshop(folder.parent) as shop, library_lock(folder.parent):
         os.rename(folder, shop / folder.name)
     return folder
@@ -57,6 +57,7 @@ def convert(name: str, *, keep: bool = False) -> Path:
     from ultimate_rvc.rvc.synth.checkpoint import read_fields, save_safetensors
 
     files = find_voice(name)
+    require_own(files.checkpoint.parent)
     old, target = files.checkpoint, files.checkpoint.with_suffix(".safetensors")
     if old.suffix.lower() == ".safetensors":
         raise OptionError(f"voice {name!r} is .safetensors already ({old})")

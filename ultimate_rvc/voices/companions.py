@@ -102,9 +102,11 @@ def verify_companions(kind: str) -> list[Verdict]:
 def delete_companion(kind: str, name: str) -> Path:
     """Deletes the encoder's folder or the estimator's file; returns where it was.
 
-    Raises OptionError for one that is part of a Python package.
+    Raises OptionError for one that is part of this program or of a Python package.
     """
     one = find_companion(kind, name)
+    if paths.is_shipped(one.place):
+        raise OptionError(f"{kind[:-1]} {name!r} comes with the program ({one.place}) and stays as it is")
     if not one.place.is_relative_to(one.own_folder):
         raise OptionError(f"{one.place} is part of a Python package; uninstall that instead")
     with workshop(one.place.parent) as shop:

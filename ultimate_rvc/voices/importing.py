@@ -110,7 +110,8 @@ def refuse_taken(name: str, *, but: Path | None = None) -> None:
     taken = occupant(name)
     if taken is not None and taken != but:
         way = "overwrite it" if but is None else "delete that one first"
-        raise OptionError(f"there is a voice {taken.name!r} already ({taken}); choose another name, or {way}")
+        way = "" if paths.is_shipped(taken) and but else f", or {way}"
+        raise OptionError(f"there is a voice {taken.name!r} already ({taken}); choose another name{way}")
 
 
 def occupant(name: str) -> Path | None:

@@ -20,7 +20,7 @@ ARCHIVES = (ZIP, TAR)
 MOST_DIRECTORY_BYTES = 4 * 1024**2
 # A checkpoint that somebody packed again is at most this many times smaller than its weights.
 MOST_SWELLING = 20
-END_RECORD, END64_RECORD, END64_LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+END_RECORD, END64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
 END_RECORD_BYTES, END64_BYTES, LOCATOR_BYTES, LONGEST_COMMENT_BYTES = 22, 56, 20, 65_535
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-zA-Z][a-zA-Z-]{2}")
 REFUSED = (

@@ -1,7 +1,8 @@
 """The voice library: a voice is a folder with one checkpoint and perhaps one retrieval index.
 
 The layout is that of RVC's voice archives, once they are unpacked under one of `paths.voice_dirs()`. Folders whose
-names begin with a dot are none of it: there voices are put together before they are moved into place.
+names begin with a dot are none of it: there voices are put together before they are moved into place. A voice that
+comes with the program is found last, so that one's own of the same name goes before it, and is never changed.
 """
 
 import difflib
@@ -18,6 +19,7 @@ from ultimate_rvc.voices.staging import give_back_interrupted
 
 logger = logging.getLogger(__name__)
 
+MODEL_CARD = "MODEL_CARD.md"
 CHECKPOINT_SUFFIXES = (".pth", ".safetensors")
 INDEX_SUFFIX = ".index"
 # What RVC training leaves beside the finished voice: the generator and discriminator at some step.
@@ -45,6 +47,11 @@ class VoiceEntry:
     folder: Path
     files: VoiceFiles | None = None
     problem: str | None = None
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is a demonstration that comes with the program."""
+        return paths.is_shipped(self.folder)
 
     @property
     def format(self) -> str:
@@ -87,6 +94,19 @@ def find_folder(name: str) -> Path:
     return folder
 
 
+def find_own_folder(name: str) -> Path:
+    """As `find_folder`, to be changed. Raises OptionError for one that comes with the program."""
+    folder = find_folder(name)
+    require_own(folder)
+    return folder
+
+
+def require_own(folder: Path) -> None:
+    """Raises OptionError for a voice's folder that comes with the program."""
+    if paths.is_shipped(folder):
+        raise OptionError(f"voice {folder.name!r} comes with the program ({folder}) and stays as it is")
+
+
 def list_voices() -> list[str]:
     """Names that `find_voice` knows, sorted; folders without a checkpoint are left out."""
     return sorted({f.name for f in _folders() if any(map(is_checkpoint, f.iterdir()))}, key=str.casefold)
@@ -96,6 +116,8 @@ def list_entries() -> list[VoiceEntry]:
     """Every folder of the library by name, those that hold no voice with the reason; nothing is read."""
     entries, seen = [], {}
     for folder in _folders():
+        if folder.name in seen and paths.is_shipped(folder):
+            continue
         entries.append(_hidden(folder, seen[folder.name]) if folder.name in seen else _entry(folder))
         seen.setdefault(folder.name, folder)
     return sorted(entries, key=lambda entry: entry.name.casefold())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ultimate_rvc import paths
 from ultimate_rvc.errors import IndexFileError, UrvcError
 from ultimate_rvc.progress import OnProgress, Progress, silent
 from ultimate_rvc.voices.library import VoiceEntry, VoiceFiles, find_voice, list_entries
@@ -44,6 +45,7 @@ class VoiceInfo:
     remark: str
     fingerprint: str
     index: IndexInfo | None
+    is_shipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def describe(files: VoiceFiles) -> VoiceInfo:
         remark=checkpoint.info,
         fingerprint=fingerprint(files.checkpoint),
         index=_described(files.index, index) if files.index and index else None,
+        is_shipped=paths.is_shipped(files.checkpoint),
     )
 
 

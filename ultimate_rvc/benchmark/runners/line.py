@@ -19,7 +19,7 @@ class Runner:
         self.converter = VoiceConverter(self.config)
         self.converter.load_voice(checkpoint, index)
         self.singing = ConversionOptions(PitchOptions(f0_method=(method,)))
-        self.converter.load_hubert(self.singing.embedder.embedder_model)
+        self.converter.load_encoder_for_voice(self.singing.embedder)
         return ""
 
     def take(self, *, scene: str, rate_hz: int) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,6 @@ class Fingerprints:
     def track(self, path: Path) -> Track:
         """The file with its hash."""
         return Track(path, self.of(path))
-
-    def all(self, paths: Iterable[Path]) -> dict[str, str]:
-        """Hashes by file name."""
-        return {path.name: self.of(path) for path in paths}
 
     def _note(self, path: Path) -> Path:
         return self.folder / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}.json"

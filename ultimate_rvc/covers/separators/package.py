@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ultimate_rvc import device, paths
+from ultimate_rvc import device, paths, telemetry
 from ultimate_rvc.download import Wanted, download, holds_something
 from ultimate_rvc.errors import DownloadError, ModelError, OptionError, UrvcError, WeightsNotFound
 from ultimate_rvc.progress import OnProgress, Progress, silent
@@ -186,6 +186,7 @@ def _put_on(tool: Any, chosen: device.Device) -> None:
 
 def _tool(on_progress: OnProgress, **settings: Any) -> Any:
     """The package's Separator, with our downloads and without its search for ffmpeg."""
+    telemetry.switch_off()
     try:
         from audio_separator.separator import Separator
     except ImportError as error:

@@ -68,6 +68,14 @@ def embedder_for(
     return HubertEmbedder(_front(model, fast and not strict_parity, dtype), model, Layers(encoder, dtype), head)
 
 
+def width_for(model: Any, version: str) -> int | None:
+    """D of the features that the model gives voices of this version; None for somebody else's model, unasked."""
+    if not isinstance(model, Hubert):
+        return None
+    last = model.final_proj if version == "v1" else model.feature_projection.projection
+    return last.out_features if last is not None else None
+
+
 def _front(model: "Hubert | HubertModel", fast: bool, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     """wav [B, T] → frames [B, L, C] in the way that suits the model's device."""
     if fast and model.device.type == "cpu":

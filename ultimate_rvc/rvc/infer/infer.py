@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ultimate_rvc import device as devices
-from ultimate_rvc import weights
+from ultimate_rvc import paths, weights
 from ultimate_rvc.audio import board, effects
 from ultimate_rvc.audio.file import Audio, load, save
 from ultimate_rvc.audio.resample import resample
-from ultimate_rvc.errors import OptionError
+from ultimate_rvc.errors import CheckpointError, OptionError
 from ultimate_rvc.options import (
     ConversionOptions,
     EmbedderOptions,
@@ -26,7 +26,7 @@ from ultimate_rvc.options import (
 )
 from ultimate_rvc.progress import OnProgress, silent
 from ultimate_rvc.rvc import pitch as pitches
-from ultimate_rvc.rvc.embed.hubert import load_encoder
+from ultimate_rvc.rvc.embed.hubert import load_encoder, width_for
 from ultimate_rvc.rvc.infer import gaps
 from ultimate_rvc.rvc.infer.budget import budget_for
 from ultimate_rvc.rvc.infer.optimization import PerformanceProfiler, StageCost, get_default_config
@@ -34,6 +34,7 @@ from ultimate_rvc.rvc.infer.pipeline import Pipeline
 from ultimate_rvc.rvc.infer.shelf import Shelf
 from ultimate_rvc.rvc.infer.split import sounding_parts
 from ultimate_rvc.rvc.seams import SAMPLE_RATE_HZ
+from ultimate_rvc.rvc.synth.checkpoint import named_embedder
 from ultimate_rvc.rvc.synth.synthesizer import load_synthesizer
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 costs_logger = logging.getLogger("ultimate_rvc.costs")
 
 INPUT_PEAK = 0.95
+DEMONSTRATION = "demonstration, no substitute for ContentVec and a voice of your own; see 'urvc models info starter'"
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,16 @@ class VoiceConverter:
 
     def load_hubert(self, embedder_model: str, embedder_model_custom: str | None = None) -> None:
         """Makes this content encoder the current one, downloading it if it is not here."""
-        folder = self._encoder_folder(EmbedderOptions(embedder_model, embedder_model_custom))
+        folder = weights.chosen_encoder(EmbedderOptions(embedder_model, embedder_model_custom), self.on_progress)
         self.hubert_model = self.shelf.get("encoder", folder, lambda: load_encoder(folder, self.device.torch))
         self.last_embedder_model = embedder_model
+
+    def load_encoder_for_voice(self, options: EmbedderOptions) -> None:
+        """As `load_hubert`, for the current voice: 'auto' is resolved. Raises CheckpointError if it does not fit."""
+        encoder = self._encoder(options, self.net_g.embedder)
+        self._compare_encoders(encoder.name)
+        self.load_hubert(encoder.embedder_model, encoder.custom_embedder_model)
+        self._require_fit(encoder.name)
 
     def convert(self, audio: Audio, options: ConversionOptions) -> Converted:
         """The audio (any rate, mono or stereo) sung by the current voice. The input is not changed.
@@ -147,8 +156,7 @@ class VoiceConverter:
         Whatever can fail for want of a file does so before the first sample is computed.
         """
         self.check(options)
-        self._compare_encoders(options.embedder.embedder_model)
-        self.load_hubert(options.embedder.embedder_model, options.embedder.custom_embedder_model)
+        self.load_encoder_for_voice(options.embedder)
         methods = self._pitch_methods(options.pitch)
         self.vc.profiler = PerformanceProfiler(self.device.torch, self.optimization.enable_profiling)
         wav = self._convert_parts(self._without_gaps(_prepare(audio), options.voice), options, methods)
@@ -168,11 +176,12 @@ class VoiceConverter:
 
     def ingredients(self, checkpoint: Path | str, options: ConversionOptions) -> Ingredients:
         """What a conversion with this voice and these options would be made with; missing weights are fetched."""
-        methods = self._named_methods(options.pitch)
+        methods = self._named_methods(options.pitch, checkpoint)
         if any(map(pitches.needs_download, methods)):
             self.load_voice(checkpoint)  # one without pitch needs no estimator
             methods = self._pitch_methods(options.pitch)
-        encoder = self._encoder_folder(options.embedder)
+        named = self._encoder(options.embedder, named_embedder(checkpoint))
+        encoder = weights.chosen_encoder(named, self.on_progress)
         files = [encoder / name for name in (weights.CONFIG_FILE, *weights.WEIGHTS_FILES) if (encoder / name).is_file()]
         settings = {"device": self.device.kind, "spans": asdict(self.config), "pitch": methods}
         unheard = {"device", "enable_profiling"}
@@ -293,30 +302,36 @@ class VoiceConverter:
 
     def _pitch_methods(self, pitch: PitchOptions) -> tuple[str, ...]:
         """The estimators to run, 'auto' resolved and weights fetched; none for a voice without pitch."""
-        methods = self._named_methods(pitch) if self.use_f0 else ()
+        methods = self._named_methods(pitch, self.loaded_model) if self.use_f0 else ()
         for name in methods:  # those that cannot be downloaded say themselves how to get them
             if pitches.needs_download(name) and name in weights.CATALOGUE:
                 weights.ensure(name, self.on_progress)
         return methods
 
-    def _named_methods(self, pitch: PitchOptions) -> tuple[str, ...]:
+    def _named_methods(self, pitch: PitchOptions, checkpoint: Path | str) -> tuple[str, ...]:
         """The estimators that were asked for, 'auto' resolved; none where the melody comes from a file."""
         if pitch.f0_file:
             return ()
-        auto = "rmvpe" if self.optimization.strict_parity else pitches.choose_auto(self.device.kind)
+        # What comes with the program sings without a download, on a GPU too.
+        auto = pitches.choose_auto(self.device.kind, may_download=not paths.is_shipped(checkpoint))
+        auto = "rmvpe" if self.optimization.strict_parity else auto
         return tuple(dict.fromkeys(auto if name == "auto" else name for name in pitch.f0_method))
 
-    def _encoder_folder(self, options: EmbedderOptions) -> Path:
-        return weights.chosen_encoder(options, self.on_progress)
+    def _encoder(self, options: EmbedderOptions, named: str | None) -> EmbedderOptions:
+        """The encoder that was asked for, 'auto' resolved for a voice whose file names this one."""
+        if options.embedder_model != "auto":
+            return options
+        return weights.encoder_for_voice(named, strict_parity=self.optimization.strict_parity)
 
     def _used(self, options: ConversionOptions, methods: tuple[str, ...]) -> dict[str, str]:
         curve = str(options.pitch.f0_file) if options.pitch.f0_file and self.use_f0 else "none (voice without pitch)"
         index = f"{self.index_path.name} at {options.voice.index_rate:g}" if self.index_path else "none"
-        return {
+        remark = {"voice": DEMONSTRATION} if paths.is_shipped(self.loaded_model) else {}
+        return remark | {
             "device": self.device.description,
             "precision": "fp16 by autocast" if self.optimization.use_fp16 else self.optimization.precision,
             "pitch": " + ".join(methods) or curve,
-            "encoder": options.embedder.custom_embedder_model or options.embedder.embedder_model,
+            "encoder": self._encoder(options.embedder, self.net_g.embedder).name,
             "index": index if options.voice.index_rate else "none (index_rate 0)",
         }
 
@@ -329,6 +344,15 @@ class VoiceConverter:
         own = self.net_g.embedder
         if own and own not in (chosen, "custom"):
             logger.warning("the voice was trained with the encoder %s; %s may sound wrong", own, chosen)
+
+    def _require_fit(self, name: str) -> None:
+        """Raises CheckpointError where the encoder's features are not of the width that the voice takes."""
+        given, wanted = width_for(self.hubert_model, self.version), self.net_g.feature_channels
+        if given not in (None, wanted):
+            raise CheckpointError(
+                f"the encoder {name} gives a {self.version} voice features of {given} numbers, and this one takes "
+                f"{wanted}; choose the encoder that it was trained with (--embedder-model)"
+            )
 
     def _require_voice(self) -> None:
         if self.net_g is None:

@@ -56,6 +56,7 @@ def needs_download(method: str) -> bool:
     return weights_file(method) is None
 
 
-def choose_auto(device_kind: str) -> str:
-    """What 'auto' stands for: rmvpe where its weights are on disk or the device is a GPU, else swift."""
-    return "swift" if device_kind == "cpu" and needs_download("rmvpe") else "rmvpe"
+def choose_auto(device_kind: str, *, may_download: bool = True) -> str:
+    """What 'auto' stands for: rmvpe where its weights are on disk, or may be fetched for a GPU, else swift."""
+    worth_a_download = may_download and device_kind != "cpu"
+    return "rmvpe" if worth_a_download or not needs_download("rmvpe") else "swift"

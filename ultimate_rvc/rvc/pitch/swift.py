@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ultimate_rvc import telemetry
 from ultimate_rvc.errors import WeightsNotFound
 from ultimate_rvc.rvc.blocks import Block, blocks
 from ultimate_rvc.rvc.pitch.contour import HIGHEST_HZ, LOWEST_HZ
@@ -27,6 +28,7 @@ class Swift:
     """SwiftF0 with its session, which is made once."""
 
     def __init__(self) -> None:
+        telemetry.switch_off()
         try:
             from swift_f0 import SwiftF0
         except ImportError as error:

@@ -23,7 +23,8 @@ def whole(row: nn.Sequential, *parts: Tensor) -> Tensor:
 
 def in_tiles(row: nn.Sequential, *parts: Tensor) -> Tensor:
     """As `whole`, for a row whose convolutions all see one frame to each side, folded here and now."""
-    ready = folded(row).to(memory_format=torch.channels_last)
+    # What has no norm behind it is laid out afterwards; the large weights are not copied for it.
+    ready = folded(row, layout=torch.channels_last).to(memory_format=torch.channels_last)
     let_go(row.parameters())
     frames = parts[0].shape[2]
     reach = sum(isinstance(module, nn.Conv2d) and module.padding[0] for module in row.modules())

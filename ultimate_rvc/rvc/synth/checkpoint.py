@@ -110,7 +110,7 @@ class Checkpoint:
     @property
     def embedder(self) -> str | None:
         """The content encoder that it was trained with, where that was noted."""
-        return self.about.get("embedder_model") or self.about.get("embedder_name")
+        return _embedder(self.about)
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
@@ -135,6 +135,16 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     )
     _check(checkpoint)
     return checkpoint
+
+
+def named_embedder(path: Path | str) -> str | None:
+    """The content encoder that a voice's file names, without looking at its weights. Raises as `read_fields` does."""
+    return _embedder(read_fields(Path(path)))
+
+
+def _embedder(about: Mapping[str, Any]) -> str | None:
+    # Trainers name the field in two ways.
+    return about.get("embedder_model") or about.get("embedder_name")
 
 
 def read_fields(path: Path) -> dict[str, Any]:
