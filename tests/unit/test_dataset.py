@@ -14,7 +14,7 @@ from ultimate_rvc.audio.sound import Audio
 from ultimate_rvc.errors import InputError, OptionError
 from ultimate_rvc.options_training import DatasetOptions
 from ultimate_rvc.progress import Progress
-from ultimate_rvc.rvc.train.data.checks import clipped_share, problems_of
+from ultimate_rvc.rvc.train.data.checks import SLIGHTLY_CLIPPED, clipped_share, problems_of
 from ultimate_rvc.rvc.train.data.populate import found_dataset, populate_dataset
 from ultimate_rvc.rvc.train.data.preprocess import preprocess_dataset
 from ultimate_rvc.rvc.train.data.report import DatasetReport
@@ -195,6 +195,8 @@ def test_clipping_is_flat_tops_and_not_loudness() -> None:
     assert clipped_share(Audio(loud, RATE_HZ)) == 0
     assert clipped_share(Audio(np.clip(1.02 * loud, -1, 1), RATE_HZ)) > 0.01
     assert clipped_share(Audio(0.5 * np.clip(2 * loud, -1, 1), RATE_HZ)) > 0.1  # turned down afterwards
+    quiet = np.round(330 * sounds.chirp(90, 110, 2, RATE_HZ, peak=1.0) * np.linspace(0.5, 1, 2 * RATE_HZ)) / 32_768
+    assert clipped_share(Audio(quiet, RATE_HZ)) < SLIGHTLY_CLIPPED
     (problem,) = problems_of(Audio(np.clip(3 * loud, -1, 1), RATE_HZ), OPTIONS)
     assert problem.kind == "clipped" and problem.fatal
 

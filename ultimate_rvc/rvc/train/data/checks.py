@@ -13,8 +13,8 @@ from ultimate_rvc.rvc.train.data.cuts import SHORTEST_S
 LONGEST_S = 9.0
 # RVC tools refuse what is louder: a float file on another scale.
 LARGEST_PEAK = 2.5
-# A flattened wave stays at one value at its top; three samples of the same value there are no coincidence.
-FLAT_LEVEL = 0.98
+# A flattened wave stays at one value at its tops, which is the same for all of them; three samples there are no
+# coincidence. A quiet note's own tops are flat in 16 bits too, but hardly two of them at the same value.
 SLIGHTLY_CLIPPED, BADLY_CLIPPED = 1e-4, 1e-2
 
 
@@ -67,12 +67,15 @@ def _clipped(audio: Audio) -> Problem | None:
 
 
 def clipped_share(audio: Audio) -> float:
-    """The share of samples [C, N] that end three of one value, within 2 % of the peak; 0 for digital silence."""
+    """The share of samples [C, N] that end three at their channel's highest or lowest value; 0 for digital silence."""
     if not audio.peak:
         return 0.0
-    same = audio.samples[:, 1:] == audio.samples[:, :-1]  # as the one before
-    at_top = np.abs(audio.samples[:, 2:]) >= FLAT_LEVEL * audio.peak
-    return float(np.count_nonzero(same[:, 1:] & same[:, :-1] & at_top)) / audio.samples.size
+    flat = 0
+    for channel in audio.samples:
+        for limit in (channel.max(), channel.min()):
+            at_limit = channel == limit
+            flat += int(np.count_nonzero(at_limit[2:] & at_limit[1:-1] & at_limit[:-2]))
+    return flat / audio.samples.size
 
 
 def _low_rate(audio: Audio, rate: int) -> Problem | None:
