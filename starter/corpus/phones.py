@@ -30,7 +30,8 @@ ESPEAK: dict[str, tuple[str, ...]] = {
         "u": "uw", "u:": "uw", "eI": "ey", "aI": "ay", "OI": "oy", "aU": "aw", "oU": "ow", "o": "ow", "o:": "ow",
         "IR": "ih r", "i@": "ih ah", "i@3": "ih r", "e@": "eh r", "e@3": "eh r", "EE": "eh r", "U@": "uh r",
         "A@": "aa r", "O@": "ao r", "o@": "ao r", "aI@": "ay ah", "aI3": "ay er", "aU@": "aw er", "u:3": "uw er",
-        "_^_": "sil", "oI": "oy", "E#": "eh", "I#": "ih", "i2": "iy", "u2": "uw", "@3": "er", "_|": "sil", ";": "", "_!": "sil",
+        "_^_": "sil", "oI": "oy", "E#": "eh", "I#": "ih", "i2": "iy", "u2": "uw",
+        "@3": "er", "_|": "sil", "_!": "sil", ";": "",
         "VR": "ah r", "aI2": "ay", "t[": "t",
     }.items()
 }

@@ -1,4 +1,4 @@
-"""Slices in other throats and poorer rooms, at the same pitch and pace, for the encoder to hear in the originals' place.
+"""Slices in other throats and poorer rooms, at the same pitch and pace, heard by the encoder in the originals' place.
 
 A voice that only ever gets the features of its own clean recordings does not know what to make of those of strangers.
 Of every two slices at 16 kHz one gets WORLD's longer or shorter vocal tract, and most an equaliser, a room and noise.

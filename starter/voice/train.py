@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from starter.voice.disguise import disguise
+
 NAME = "starter"
 RATE_HZ = 32_000
 # Beside these the numbers are those of the field for 32 kHz voices; see docs/training_loop.md for those of our own.
@@ -48,14 +50,29 @@ def train(recordings: Path, encoder: Path, home: Path, epochs: int) -> Path:
     experiment = home / "models" / "rvc" / "training" / NAME
     urvc(home, "populate-dataset", NAME, *map(str, sorted(recordings.glob("*.wav"))))
     urvc(home, "preprocess-dataset", NAME, str(home / "audio" / "training" / NAME), "--sample-rate", str(RATE_HZ))
-    custom = home / "models" / "rvc" / "embedders" / "custom" / NAME
-    shutil.copytree(encoder, custom, dirs_exist_ok=True)
-    heard = ("--embedder-model", "custom", "--custom-embedder-model", NAME, "--f0-method", "swift")
-    urvc(home, "extract-features", NAME, *heard)
+    shutil.copytree(encoder, home / "models" / "rvc" / "embedders" / "custom" / NAME, dirs_exist_ok=True)
+    extract(home, experiment)
     shrink(experiment / "config.json")
     sizes = ("--batch-size", "8", "--num-epochs", str(epochs), "--pretrained-type", "None")
     urvc(home, "run-training", NAME, *sizes, "--save-interval", "1", "--precision", "bf16")
     return experiment
+
+
+def extract(home: Path, experiment: Path) -> None:
+    """Pitch and content of the slices as they are, then the content once more of disguised ones.
+
+    The clean features move to HOME/clean, where the index is made of them.
+    """
+    clean, originals = home / "clean", home / "originals"
+    command = ("extract-features", NAME, "--f0-method", "swift")
+    encoder = ("--embedder-model", "custom", "--custom-embedder-model", NAME)
+    urvc(home, *command, *encoder)
+    features = next(experiment.glob("custom_*_extracted"))
+    if not clean.exists():
+        features.rename(clean)
+        (experiment / "sliced_audios_16k").rename(originals)
+    disguise(originals, experiment / "sliced_audios_16k")
+    urvc(home, *command, *encoder)
 
 
 def shrink(config: Path) -> None:
