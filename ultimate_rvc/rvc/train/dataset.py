@@ -55,6 +55,11 @@ class Slice:
     speaker: int
     frames: int
 
+    def to(self, device: torch.device) -> "Slice":
+        """The same on the device."""
+        parts = (part.to(device, non_blocking=True) for part in (self.wav, self.features, self.coarse, self.f0))
+        return Slice(*parts, self.speaker, self.frames)
+
 
 class Dataset:
     """The slices of an experiment that are long enough. Raises OptionError for a filelist that cannot be used."""
@@ -102,8 +107,7 @@ class Dataset:
         rows = torch.from_numpy(np.asarray(features[: (frames + 1) // 2], np.float32))
         melody = torch.from_numpy(np.asarray(f0[:frames], np.float32))
         steps = torch.from_numpy(np.asarray(coarse[:frames], np.int64))
-        parts = (part.to(self.device) for part in (torch.from_numpy(wav), rows, steps, melody))
-        return Slice(*parts, entry.speaker, frames)
+        return Slice(torch.from_numpy(wav), rows, steps, melody, entry.speaker, frames).to(self.device)
 
     @property
     def held_bytes(self) -> int:

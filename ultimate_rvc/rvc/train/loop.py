@@ -115,8 +115,9 @@ def _batches(run: Run) -> Iterator[Batch]:
     """The epoch's batches, on the device."""
     device, seed = next(run.voice.parameters()).device, run.config.train.seed
     for places in batches(run.dataset.frames, run.options.batch_size, epoch=run.epoch, seed=seed):
-        slices = [run.dataset[place] for place in places]
-        yield collate(slices, run.spectrogram, run.config.data.hop_length).to(device)
+        # Moved one by one, so that the device makes the spectrograms.
+        slices = [run.dataset[place].to(device) for place in places]
+        yield collate(slices, run.spectrogram, run.config.data.hop_length)
 
 
 def _progress(run: Run, steps: int) -> Progress:

@@ -97,7 +97,7 @@ def prepare(experiment: Experiment, options: TrainingOptions, device: devices.De
     source = pair.generator if pair else begun.generator if begun else None
     torch.manual_seed(config.train.seed)
     stepper = _stepper(config, options, device, _speakers(experiment, source, dataset))
-    run = Run(experiment, config, options, dataset, stepper, Spectrogram(config.data).to(dataset.device))
+    run = Run(experiment, config, options, dataset, stepper, Spectrogram(config.data).to(device.torch))
     needed = forecast.check(stepper, dataset, options, device)
     on_progress(
         Progress("memory", 1, 1, f"about {needed / forecast.GB:.1f} of {device.memory_bytes / forecast.GB:.1f} GB")
