@@ -89,9 +89,8 @@ def mel_bank(sample_rate_hz: int, n_fft: int, bands: int, low_hz: float, high_hz
 
     from librosa.filters import mel
 
-    with warnings.catch_warnings():
-        # RefineGAN's coarse scales have bands without a bin; what is empty adds the same to both signals.
-        warnings.filterwarnings("ignore", "Empty filters detected")
+    # librosa warns of coarse scales' bands without a bin; what is empty adds the same to both signals.
+    with warnings.catch_warnings(record=True):
         return torch.from_numpy(mel(sr=sample_rate_hz, n_fft=n_fft, n_mels=bands, fmin=low_hz, fmax=high_hz))
 
 

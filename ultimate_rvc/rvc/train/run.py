@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Run:
         """What is trained."""
         return self.stepper.voice.network
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Batches of one pass over the dataset."""
         return batches_per_epoch(self.dataset.frames, self.options.batch_size)
