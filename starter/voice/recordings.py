@@ -17,20 +17,19 @@ from starter.corpus.phones import Phone, fitted
 from starter.corpus.singing import Analysis, Singer, sung
 
 FORMANTS = 0.93
-SENTENCES = 480
+SENTENCES, HELD_SENTENCES = 480, 8
 PROCESSES = 2
 CENTRE_HZ = (150.0, 480.0)
 LOUDEST = 0.8
 
 
-def record(out: Path, part: int) -> int:
-    """One process's share of the sentences, each read and sung."""
+def record(out: Path, part: int | str, count: int) -> None:
+    """So many sentences, each read and sung; every part has its own."""
     chance = random.Random(f"target {part}")
-    lines = texts.sentences(SENTENCES // PROCESSES, chance, texts.dictionary())
+    lines = texts.sentences(count, chance, texts.dictionary())
     with tempfile.TemporaryDirectory() as folder:
         for place, (file, phones) in enumerate(festival.speak(lines, "cmu_us_slt_arctic_hts", Path(folder)).items()):
             _both(file, phones, out / f"{part}{place:04d}", chance)
-    return part
 
 
 def _both(file: Path, phones: list[Phone], stem: Path, chance: random.Random) -> None:
@@ -55,13 +54,16 @@ def _read(wave: np.ndarray, rate_hz: int, chance: random.Random) -> np.ndarray:
 
 
 def main() -> None:
-    """Two processes, half of the sentences each."""
+    """Two processes, half of the sentences each; those that are held out are few."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--held-out", action="store_true", help="sentences that the voice is not trained on, to judge it")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.held_out:
+        return record(given.out, "held", HELD_SENTENCES)
     with ProcessPoolExecutor(PROCESSES) as pool:
-        list(pool.map(record, [out] * PROCESSES, range(PROCESSES)))
+        list(pool.map(record, [given.out] * PROCESSES, range(PROCESSES), [SENTENCES // PROCESSES] * PROCESSES))
 
 
 if __name__ == "__main__":
