@@ -57,7 +57,7 @@ def main() -> None:
     """Two processes, half of the sentences each; those that are held out are few."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--held-out", action="store_true", help="sentences that the voice is not trained on, to judge it")
+    parser.add_argument("--held-out", action="store_true", help="sentences to judge the voice by instead")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.held_out:
