@@ -18,7 +18,7 @@ from starter.voice.disguise import disguise
 NAME = "starter"
 RATE_HZ = 32_000
 # Beside these the numbers are those of the field for 32 kHz voices; see docs/training_loop.md for those of our own.
-TRAIN = {"learning_rate": 6e-4, "lr_decay": 0.95, "segment_size": 25_600, "warmup_steps": 2800, "log_interval": 50}
+TRAIN = {"learning_rate": 6e-4, "lr_decay": 0.95, "segment_size": 25_600, "warmup_steps": 2800, "multiscale_mel": True}
 MODEL = {
     "inter_channels": 128,
     "hidden_channels": 128,

@@ -3,6 +3,8 @@
 Keys of our own, all optional, each the field's usual way where it is left out:
     train.warmup_epochs          epochs over which the learning rate climbs to its full height (RVC's own key, 0)
     train.warmup_steps           first steps on the mel loss and the KL term alone, without discriminator (0)
+    train.multiscale_mel         the mel loss at seven scales, which RefineGAN always has: it hears a buzz in time with
+                                 the frames, which one window of 32 ms does not (false)
     model.discriminator          "v1", "v2" or "v3": which set of discriminators (see discriminators.py)
     model.discriminator_periods  other periods than the set's
     model.discriminator_width    share of the discriminators' channels, for machines without a GPU (1.0)
@@ -42,6 +44,7 @@ class TrainSection:
     log_interval: int = 200
     warmup_epochs: int = 0
     warmup_steps: int = 0
+    multiscale_mel: bool = False
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,8 @@ def _stepper(config: TrainingConfig, options: TrainingOptions, device: devices.D
     if options.reduce_memory_usage:
         for network in networks:
             recompute(network)
-    mel_loss = (MultiScaleMelLoss if options.vocoder == "RefineGAN" else MelLoss)(config.data).to(device.torch)
+    many = options.vocoder == "RefineGAN" or config.train.multiscale_mel
+    mel_loss = (MultiScaleMelLoss if many else MelLoss)(config.data).to(device.torch)
     learners = (Learner.of(network.to(device.torch), config, options.precision) for network in networks)
     return Stepper(config, *learners, mel_loss, options.precision, least_gate=LEAST_GATE)
 
