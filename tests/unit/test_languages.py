@@ -47,7 +47,7 @@ def _owner(record: type, spec: Field) -> str:
 
 def _texts() -> Iterator[tuple[str, str]]:
     """Every Chinese text, with where it stands."""
-    for key, entry in language()["fields"].items():
+    for key, entry in language()["labels"].items():
         yield from ((f"{key}.{part}", text) for part, text in entry.items())
     for key, words in language()["choices"].items():
         yield from ((f"{key}={value}", text) for value, text in words.items())
@@ -58,17 +58,17 @@ OPTIONS = _options()
 
 
 def test_every_option_has_a_chinese_label_and_help_and_nothing_else_has() -> None:
-    assert language()["fields"].keys() == OPTIONS.keys()
-    assert all(entry.keys() == {"label", "help"} for entry in language()["fields"].values())
+    assert language()["labels"].keys() == OPTIONS.keys()
+    assert all(entry.keys() == {"label", "help"} for entry in language()["labels"].values())
 
 
 def test_the_file_holds_nothing_but_its_three_parts() -> None:
-    assert list(language()) == ["fields", "choices", "phrases"]
+    assert list(language()) == ["labels", "choices", "phrases"]
 
 
 @pytest.mark.parametrize("key", OPTIONS)
 def test_a_chinese_help_keeps_numbers_flags_and_units(key: str) -> None:
-    said, meant = language()["fields"][key]["help"], OPTIONS[key].metadata["help"]
+    said, meant = language()["labels"][key]["help"], OPTIONS[key].metadata["help"]
     for kept in (NUMBER, FLAG, UNIT, PLACEHOLDER):
         assert set(kept.findall(said)) == set(kept.findall(meant)), f"{said} — {meant}"
     assert all(quoted in said for quoted in QUOTED.findall(meant))
@@ -77,13 +77,13 @@ def test_a_chinese_help_keeps_numbers_flags_and_units(key: str) -> None:
 
 @pytest.mark.parametrize("key", OPTIONS)
 def test_a_chinese_label_is_short_and_says_no_sentence(key: str) -> None:
-    label = language()["fields"][key]["label"]
+    label = language()["labels"][key]["label"]
     assert 0 < len(label) <= LABEL_CHARACTERS and not set(label) & set("。，；")
 
 
 @pytest.mark.parametrize("record", TITLES, ids=lambda record: record.__name__)
 def test_labels_under_one_title_differ(record: type) -> None:
-    labels = [language()["fields"][f"{_owner(record, spec)}.{spec.name}"]["label"] for spec in fields(record)]
+    labels = [language()["labels"][f"{_owner(record, spec)}.{spec.name}"]["label"] for spec in fields(record)]
     assert len(set(labels)) == len(labels)
 
 
