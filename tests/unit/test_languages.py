@@ -25,6 +25,11 @@ UNIT = re.compile(r"\b(?:Hz|dB|kbit/s)(?!\w)")
 PLACEHOLDER = re.compile(r"{[^}]*}")
 UNITS_IN_WORDS = {"milliseconds": "毫秒", "seconds": "秒", "minutes": "分鐘", "percent": "百分", "megabytes": "MB"}
 HAN = re.compile(r"[\u3400-\u9fff]")
+# Audio, video, software, default, memory, cache, network, server, folder, import, export, load, screen, queue, quality.
+NOT_OF_TAIWAN = (
+    *("音頻", "視頻", "軟件", "默認", "內存", "緩存", "網絡", "服務器", "文件夾"),
+    *("導入", "導出", "加載", "屏幕", "隊列", "質量"),
+)
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What stands in a message for something else.
 VARIABLE = re.compile(r"'[A-Za-z]+'|bf16|…")
@@ -105,9 +110,14 @@ def test_a_phrase_keeps_its_placeholders_and_links() -> None:
 
 def test_the_chinese_is_traditional() -> None:
     """Big5 holds traditional characters only."""
-    documents = [(name, (TREE / name).read_text(encoding="utf-8")) for _, name in DOCUMENTS]
+    documents = [(name, _read(name)) for _, name in DOCUMENTS]
     foreign = {where: _not_in_big5(text) for where, text in (*_texts(), *documents)}
     assert not {where: found for where, found in foreign.items() if found}
+
+
+def test_the_chinese_has_the_words_of_taiwan() -> None:
+    documents = [(name, _read(name)) for _, name in DOCUMENTS]
+    assert not [where for where, text in (*_texts(), *documents) if any(word in text for word in NOT_OF_TAIWAN)]
 
 
 def _not_in_big5(text: str) -> str:
