@@ -32,7 +32,7 @@ NOT_OF_TAIWAN = (
 )
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What stands in a message for something else.
-VARIABLE = re.compile(r"'[A-Za-z]+'|bf16|…")
+VARIABLE = re.compile(r"'[A-Za-z]+'|bf16|127\.0\.0\.1|7860|…")
 INLINE = re.compile(r"`([^`\n]+)`")
 
 
