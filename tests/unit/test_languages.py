@@ -30,6 +30,7 @@ NOT_OF_TAIWAN = (
     *("音頻", "視頻", "軟件", "默認", "內存", "緩存", "網絡", "服務器", "文件夾"),
     *("導入", "導出", "加載", "屏幕", "隊列", "質量"),
 )
+TELL_STAGES = {"Progress", "Task", "stage", "_stage", "running", "Counter", "_side_by_side"}
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What stands in a message for something else.
 VARIABLE = re.compile(r"'[A-Za-z]+'|bf16|127\.0\.0\.1|7860|…")
@@ -108,6 +109,11 @@ def test_a_phrase_keeps_its_placeholders_and_links() -> None:
         assert re.findall(r"https?://", said) == re.findall(r"https?://", phrase), phrase
 
 
+def test_every_stage_that_people_wait_for_is_translated() -> None:
+    stages = {word for module in modules() if module.room != "benchmark" for word in _first(module.tree, TELL_STAGES)}
+    assert len(stages) > 20 and not stages - language()["phrases"].keys()
+
+
 def test_the_chinese_is_traditional() -> None:
     """Big5 holds traditional characters only."""
     documents = [(name, _read(name)) for _, name in DOCUMENTS]
@@ -159,6 +165,13 @@ def test_messages_of_the_guide_for_macs_are_the_programs_own(name: str) -> None:
     messages = re.findall(r"^\| `([^`]+)` \| [^|]+ \|$", _read(name).split("\n## ")[-2], re.MULTILINE)
     parts = [part for message in messages for part in VARIABLE.split(message) if part.strip()]
     assert len(messages) > 10 and not [part for part in parts if not any(part in text for text in program)]
+
+
+def _first(tree: ast.Module, callers: set[str]) -> Iterator[str]:
+    """Texts among the arguments of these callers that are handed in by their place."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    for call in (call for call in calls if ast.unparse(call.func).split(".")[-1] in callers):
+        yield from (word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str))
 
 
 def _constants(tree: ast.Module) -> Iterator[str]:
