@@ -26,7 +26,7 @@ from ultimate_rvc.options_training import DatasetOptions, FeatureOptions, Traini
 from ultimate_rvc.presets import typed
 from ultimate_rvc.serve.fields import kind_of
 from ultimate_rvc.serve.places import require_custom_encoder, require_plain
-from ultimate_rvc.web.texts import help_of, label_of, text
+from ultimate_rvc.web.texts import choices_of, help_of, label_of, text
 
 T = TypeVar("T")
 
@@ -176,9 +176,10 @@ def component(control: Control, language: str, voices: Sequence[str] = (), form:
         case Kind.MAYBE:
             return gr.Dropdown([(text(word, language), word) for word in SWITCHES], value=default, **named)
         case Kind.CHOICE:
-            return gr.Dropdown(list(about["choices"]), value=default, **named)
+            return gr.Dropdown(choices_of(control.record, control.spec, language), value=default, **named)
         case Kind.SEVERAL:
-            return gr.Dropdown(list(about["choices"]), value=default, multiselect=True, **named)
+            choices = choices_of(control.record, control.spec, language)
+            return gr.Dropdown(choices, value=default, multiselect=True, **named)
         case Kind.VOICE:
             return gr.Dropdown([(text("none", language), ""), *voices], value="", **named)
         case Kind.SLIDER:

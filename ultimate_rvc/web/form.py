@@ -7,6 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from ultimate_rvc.errors import UrvcError
+from ultimate_rvc.options import (
+    CoverOptions,
+    EmbedderOptions,
+    FileOptions,
+    MixOptions,
+    PitchOptions,
+    SpeechMixOptions,
+    SpeechPitchOptions,
+    SpeechVoiceOptions,
+    VoiceOptions,
+)
+from ultimate_rvc.options_training import (
+    FeatureOptions,
+    HardwareOptions,
+    IndexOptions,
+    TrainingEmbedderOptions,
+    TrainingOptions,
+)
 from ultimate_rvc.serve.board import QueueFull
 from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web import guards, show
@@ -16,6 +34,23 @@ from ultimate_rvc.web.routes import plainly
 from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
 from ultimate_rvc.web.texts import text
 
+# Records that share a stage with others.
+TITLES = {
+    PitchOptions: "Pitch",
+    SpeechPitchOptions: "Pitch",
+    EmbedderOptions: "Content encoder",
+    VoiceOptions: "Voice",
+    SpeechVoiceOptions: "Voice",
+    MixOptions: "Mix and file",
+    CoverOptions: "Backup vocals and cache",
+    SpeechMixOptions: "Mix",
+    FileOptions: "File",
+    FeatureOptions: "Features",
+    TrainingEmbedderOptions: "Content encoder",
+    HardwareOptions: "Device",
+    TrainingOptions: "Training",
+    IndexOptions: "Index",
+}
 LOOK = "() => { window.urvc && window.urvc.look(); }"
 MESSAGE = "urvc-message"
 # Answers at once, beside the queue of Gradio's own.
@@ -107,7 +142,9 @@ class Form:
         mine = list(controls(record))
         shown = [one for one in mine if one.is_shown]
         start = len(self.components)
-        with gr.Column():
+        with gr.Group():
+            if record in TITLES:
+                gr.Markdown(f"**{self.page.text(TITLES[record])}**", elem_classes="urvc-title")
             self._draw(shown)
             folded = [one for one in mine if not one.is_shown]
             if folded:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ultimate_rvc.serve.job import ENDED, JobView, State
 from ultimate_rvc.web.desk import Task
-from ultimate_rvc.web.texts import text
+from ultimate_rvc.web.texts import stage_text, text
 
 AUDIO = frozenset({".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aac"})
 PICTURES = frozenset({".png"})
@@ -41,7 +41,7 @@ def _progress(view: JobView, language: str) -> str:
     share = f' value="{view.done}" max="{view.total}"' if view.total > 1 else ""
     percent = f" {100 * view.done // view.total} %" if view.total > 1 else ""
     left = "" if view.seconds_left is None else " · " + text("{} left", language, duration(view.seconds_left))
-    stage = escape(text(view.stage, language)) if view.stage else text("getting ready …", language)
+    stage = escape(stage_text(view.stage, language)) if view.stage else text("getting ready …", language)
     return f'<label class="urvc-progress">{stage}{percent}{left}<progress{share}></progress></label>'
 
 
@@ -108,7 +108,7 @@ def _timings(stages: Sequence[Any], language: str) -> str:
     if not stages:
         return ""
     kept = text("from the cache", language)
-    rows = [(text(one.stage, language), kept if one.cached else f"{one.seconds:.2f}") for one in stages]
+    rows = [(stage_text(one.stage, language), kept if one.cached else f"{one.seconds:.2f}") for one in stages]
     head = (text("Stage", language), text("Seconds", language))
     return f"<details><summary>{text('Timings', language)}</summary>{table(head, rows, 'urvc-timings')}</details>"
 

@@ -1,6 +1,7 @@
 """Every word of the page in the reader's language: English stands in the code, others in languages/CODE.yaml.
 
-{labels: {"Record.field": {label, help}}, phrases: {"English phrase": "…"}}. What is missing stays English.
+{labels: {"Record.field": {label, help}}, choices: {"Record.field": {value: words}}, phrases: {"English phrase": "…"}}.
+What is missing stays English.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ LANGUAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ENGLISH: ("English", ("en",)),
     "zh-TW": ("中文", ("zh",)),
 }
+PARTS = ("labels", "choices", "phrases")
 FOLDER = Path(__file__).parent / "languages"
 
 
@@ -32,6 +34,20 @@ def label_of(record: type, spec: Field, language: str) -> str:
 def help_of(record: type, spec: Field, language: str) -> str:
     """What a field is for."""
     return _about(record, spec, language).get("help") or spec.metadata["help"]
+
+
+def choices_of(record: type, spec: Field, language: str) -> list[tuple[str, Any]]:
+    """What a field's choices are called, and what they are."""
+    words = _found("choices", record, spec, language)
+    return [(str(words.get(value, value)), value) for value in spec.metadata["choices"]]
+
+
+def stage_text(stage: str, language: str) -> str:
+    """A stage as the engine reports it; of one that names a file, 'read NAME', the words around the name."""
+    known, (verb, _, name) = _known(language)["phrases"], stage.partition(" ")
+    if stage in known or f"{verb} {{}}" not in known:
+        return text(stage, language)
+    return text(f"{verb} {{}}", language, name)
 
 
 def chosen_language(accepted: str | None, asked: str | None = None) -> str:
@@ -62,17 +78,21 @@ def _weight(quality: str) -> float:
 
 
 def _about(record: type, spec: Field, language: str) -> Mapping[str, str]:
+    return _found("labels", record, spec, language)
+
+
+def _found(part: str, record: type, spec: Field, language: str) -> Mapping[Any, str]:
     """What is known of a field, under its own record or one that the record is made from."""
-    labels = _known(language)["labels"]
-    return next((labels[key] for each in record.__mro__ if (key := f"{each.__name__}.{spec.name}") in labels), {})
+    known = _known(language)[part]
+    return next((known[key] for each in record.__mro__ if (key := f"{each.__name__}.{spec.name}") in known), {})
 
 
 @lru_cache
 def _known(language: str) -> Mapping[str, Mapping[str, Any]]:
     path = FOLDER / f"{language.replace('-', '_')}.yaml"
     if language not in LANGUAGES or not path.is_file():
-        return {"labels": {}, "phrases": {}}
+        return {part: {} for part in PARTS}
     import yaml
 
     found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {"labels": found.get("labels") or {}, "phrases": found.get("phrases") or {}}
+    return {part: found.get(part) or {} for part in PARTS}
