@@ -10,6 +10,7 @@ from ultimate_rvc.web import library
 from ultimate_rvc.web.controls import SWITCHES
 from ultimate_rvc.web.form import TITLES
 from ultimate_rvc.web.page import TABS
+from ultimate_rvc.web.show import KINDS
 from ultimate_rvc.web.tabs import generate
 
 FOLDER = Path(ultimate_rvc.web.__file__).parent
@@ -31,7 +32,7 @@ def phrases() -> list[str]:
     """All of them, each once."""
     found = {phrase for path in FOLDER.rglob("*.py") for phrase in _given(ast.parse(path.read_text(encoding="utf-8")))}
     told = {*SWITCHES, "none", *library.HEAD, *(words for _, words, _ in TABS), *(state.value for state in State)}
-    titles = set(TITLES.values())
+    titles = {*TITLES.values(), *KINDS.values()}
     steps = {words for heading, button, *_ in generate.STEPS for words in (heading, button)}
     stems = {name.value for name in StemName}
     return sorted((found | told | steps | titles | stems | {"Cancel", "Remove", *STAGES}) - {State.QUEUED.value})

@@ -8,15 +8,17 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
+from ultimate_rvc.errors import UrvcError
 from ultimate_rvc.names import safe_name
 from ultimate_rvc.options import ServerOptions, from_environment
 from ultimate_rvc.presets import preset_from_env
 from ultimate_rvc.progress import OnProgress
 from ultimate_rvc.serve.board import Board, NoSuchJob, QueueFull
 from ultimate_rvc.serve.job import ENDED, JobView, Made, Order, State
+from ultimate_rvc.voices.staging import without_folders
 from ultimate_rvc.warm.engine import Engine
 from ultimate_rvc.web.sessions import Session
 
@@ -26,6 +28,8 @@ BOARDS = (MAKING, LIBRARY, TRAINING)
 LIMITS = ServerOptions(queue=50, keep=10_000, keep_minutes=24 * 60.0)
 MOST_OF_ONE = 6
 PATIENCE_S = 10.0
+# Where a session's uploads are taken in.
+UPLOADS, VOICES, RECORDINGS, TEXTS = PLACES = ("uploads", "voices", "recordings", "texts")
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,13 @@ class Desk:
             board.ask_to_stop()
         for board in self.boards.values():
             board.stop(PATIENCE_S)
-        if self._engine:
+        if self._engine and not self.at_work:
             self._engine.close()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a worker is alive; after `stop`, whether its patience was not enough."""
+        return any(board.at_work for board in self.boards.values())
 
     @property
     def preset(self) -> dict[str, Any]:
@@ -131,13 +140,13 @@ class Desk:
             return self._engine
 
     def run_on(self, arguments: Mapping[str, Any]) -> Engine:
-        """Another engine with these options; the old one is closed when nobody sings. Raises DeviceError."""
+        """Another engine with these options; the old one is closed when its song is sung. Raises DeviceError."""
         with self._opening:
             new = Engine(arguments, self.preset)
             new.join(self)
             old, self._engine, self.arguments = self._engine, new, dict(arguments)
         if old:
-            old.close()
+            Thread(target=old.close, name="urvc-closing", daemon=True).start()
         return new
 
     def submit(self, session: Session, asked: Asked) -> Task:
@@ -149,7 +158,11 @@ class Desk:
         task = Task(place.id, asked, board, session.folder / place.id)
 
         def work(on_progress: OnProgress) -> Made:
-            task.outcome = _gathered(asked.work(on_progress), task.folder)
+            try:
+                task.outcome = _gathered(asked.work(on_progress), task.folder)
+            except UrvcError as error:
+                # Whoever reads it knows the file by its name.
+                raise without_folders(error, *(session.folder / place for place in PLACES)) from error
             return Made(place.folder, dict(task.outcome.used))
 
         session.tasks[task.key] = task

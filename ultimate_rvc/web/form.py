@@ -29,7 +29,7 @@ from ultimate_rvc.serve.board import QueueFull
 from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web import guards, show
 from ultimate_rvc.web.controls import Control, Kind, component, controls
-from ultimate_rvc.web.desk import Asked, Desk
+from ultimate_rvc.web.desk import UPLOADS, Asked, Desk
 from ultimate_rvc.web.routes import plainly
 from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
 from ultimate_rvc.web.texts import text
@@ -98,7 +98,7 @@ class Page:
 
     def taken_in(self, upload: Any, session: Session) -> Path | None:
         """An upload, in the session's own folder."""
-        return guards.taken_in(upload, self.uploads, session.folder / "uploads")
+        return guards.taken_in(upload, self.uploads, session.folder / UPLOADS)
 
     def voice_list(self, label: str, **settings: Any) -> Any:
         """A list of voices to choose from, renewed when the library changes."""

@@ -40,6 +40,7 @@ def run(host: str, port: int, *, share: bool = False) -> None:
     require_packages()
     telemetry.switch_off()
     from ultimate_rvc.serve.folder import Folder
+    from ultimate_rvc.serve.run import leave_at_once
 
     wide = not is_loopback(host)
     if wide or share:
@@ -54,6 +55,8 @@ def run(host: str, port: int, *, share: bool = False) -> None:
         if share:
             _say(f"Shared at {_tunnel(own)}")
         _server(app).run(sockets=[listener])
+    if app.state.desk.at_work:
+        leave_at_once()
 
 
 def require_packages() -> None:

@@ -95,7 +95,7 @@ def plainly(error: Exception, language: str) -> str:
     """An error as its line for people."""
     if isinstance(error, QueueFull):
         return text("{} of your jobs are waiting or running already; wait for one, or cancel it", language, MOST_OF_ONE)
-    return without_places(str(error), Path.cwd())
+    return text(without_places(str(error), Path.cwd()), language)
 
 
 def device_line(desk: Desk, language: str) -> str:

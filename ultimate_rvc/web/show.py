@@ -6,10 +6,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ultimate_rvc.covers.cover import Stage
 from ultimate_rvc.serve.job import ENDED, JobView, State
 from ultimate_rvc.web.desk import Task
 from ultimate_rvc.web.texts import stage_text, text
 
+# What a job is called.
+KINDS: Mapping[str, str] = {
+    Stage.SEPARATE: "Stems",
+    Stage.CONVERT: "Converted vocals",
+    Stage.EFFECTS: "Effected vocals",
+    Stage.MIX: "Song cover",
+    "speech": "Speech",
+    "picture": "Picture",
+    "import": "Import",
+    "download": "Download",
+    "verify": "Verify",
+    "convert-format": "Make it .safetensors",
+    "populate": "Recordings",
+    "preprocess": "Slices",
+    "extract": "Features",
+    "run": "Training",
+    "index": "Index",
+    "export": "Export",
+}
 AUDIO = frozenset({".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aac"})
 PICTURES = frozenset({".png"})
 # Of a training's figures, those that are drawn; the file has more.
@@ -22,7 +42,8 @@ MOST_POINTS = 400
 def job(task: Task, view: JobView, language: str, voices: Sequence[str]) -> str:
     """One job with what can be done about it, and its result when it is done."""
     stop = "Remove" if view.state in ENDED else "Cancel"
-    title = f"<b>{escape(task.asked.title)}</b> <span>{_state(view, language)}</span>"
+    kind = text(KINDS.get(task.asked.kind, task.asked.kind), language)
+    title = f"{kind}: <b>{escape(task.asked.title)}</b> <span>{_state(view, language)}</span>"
     button = f'<button type="button" data-act="cancel">{text(stop, language)}</button>'
     head = f'<div class="urvc-job-head"><div>{title}</div>{button}</div>'
     return head + _progress(view, language) + _warnings(view) + _ending(task, view, language, voices)

@@ -20,7 +20,7 @@ from ultimate_rvc.options import (
     VoiceOptions,
 )
 from ultimate_rvc.web import guards
-from ultimate_rvc.web.desk import MAKING, Asked
+from ultimate_rvc.web.desk import MAKING, TEXTS, Asked
 from ultimate_rvc.web.form import LOOK, QUIET, Form, Page
 from ultimate_rvc.web.sessions import Session
 from ultimate_rvc.web.singing import Saying, Song, Wanted, cover, speech
@@ -132,7 +132,7 @@ def _speech(page: Page) -> None:
             shown = form.shown(values)
             text = _text_in(page, session, file) if file else words or ""
             curve = page.taken_in(shown.get("SpeechPitchOptions.f0_file"), session)
-            return speech(page.desk, Saying(text, voice, shown, session.folder / "texts", curve))
+            return speech(page.desk, Saying(text, voice, shown, session.folder / TEXTS, curve))
 
         return page.submit(request, make)
 

@@ -15,7 +15,7 @@ from ultimate_rvc.options_training import (
 from ultimate_rvc.progress import OnProgress, Progress
 from ultimate_rvc.rvc.train.data.populate import populate_dataset
 from ultimate_rvc.web import guards, learning
-from ultimate_rvc.web.desk import TRAINING, Asked, Outcome
+from ultimate_rvc.web.desk import RECORDINGS, TRAINING, Asked, Outcome
 from ultimate_rvc.web.form import LOOK, QUIET, Form, Page
 from ultimate_rvc.web.sessions import Session
 
@@ -72,7 +72,7 @@ def _recordings(page: Page) -> Any:
 
 def _populating(page: Page, session: Session, dataset: str, files: Any) -> Asked:
     name = guards.training_name(dataset)
-    paths = guards.all_taken_in(files, page.uploads, session.folder / "recordings")
+    paths = guards.all_taken_in(files, page.uploads, session.folder / RECORDINGS)
     if not paths:
         raise OptionError("there are no recordings; choose files first")
 
@@ -105,9 +105,6 @@ def _step(
         shown = form.shown(values[len(extra) :])
 
         def make(_: Session) -> Asked:
-            for custom in ("TrainingOptions.custom_pretrained",):
-                if shown.get(custom):
-                    guards.training_name(shown[custom])
             return learning.step(step, name, shown, **about)
 
         return page.submit(request, make)

@@ -5,6 +5,7 @@ from typing import Any
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.progress import OnProgress
 from ultimate_rvc.voices import (
+    convert,
     delete,
     download_voice,
     import_voice,
@@ -15,7 +16,7 @@ from ultimate_rvc.voices import (
     weigh,
 )
 from ultimate_rvc.web import guards, show
-from ultimate_rvc.web.desk import LIBRARY, Asked, Outcome
+from ultimate_rvc.web.desk import LIBRARY, VOICES, Asked, Outcome
 from ultimate_rvc.web.form import LOOK, QUIET, Page
 from ultimate_rvc.web.sessions import Session
 
@@ -61,7 +62,7 @@ def _getting(page: Page) -> None:
                 links = [guards.web_address(line) for line in addresses.split()]
                 return _asked("download", links[0], lambda told: download_voice(
                     links, name=called, overwrite=bool(replace), on_progress=told))  # fmt: skip
-            paths = guards.all_taken_in(files, page.uploads, session.folder / "voices")
+            paths = guards.all_taken_in(files, page.uploads, session.folder / VOICES)
             if not paths:
                 raise OptionError("there is nothing to import; choose files, or give an address")
             return _asked("import", paths[0].stem, lambda told: import_voice(
@@ -92,6 +93,7 @@ def _changing(page: Page) -> None:
         voice = page.voice_list("Voice", elem_id="voice-chosen")
         with gr.Row():
             check = gr.Button(t("Verify"), size="sm", elem_id="voice-verify")
+            lighter = gr.Button(t("Make it .safetensors"), size="sm", elem_id="voice-convert")
             check_all = gr.Button(t("Verify all"), size="sm", elem_id="voice-verify-all")
         new = gr.Textbox(label=t("New name"), max_length=100, elem_id="voice-new-name")
         with gr.Row():
@@ -130,6 +132,10 @@ def _changing(page: Page) -> None:
             delete(guards.known_voice(name).name)
         return [told[0], gr.update(visible=False), *renew()]
 
+    def converting(request: gr.Request, name: str) -> str:
+        return page.submit(request, lambda _: _converting(guards.known_voice(name).name))
+
+    lighter.click(converting, voice, message, **QUIET).then(None, js=LOOK)
     check.click(checking, voice, message, **QUIET).then(None, js=LOOK)
     check_all.click(checking_all, None, message, **QUIET).then(None, js=LOOK)
     named.click(renaming, [voice, new], [message, *lists], **QUIET).then(None, js=LOOK)
@@ -144,6 +150,13 @@ def _verifying(name: str) -> Asked:
         return Outcome(rows=((verdict.name, verdict.reason or "✓"),))
 
     return Asked(LIBRARY, "verify", name, work)
+
+
+def _converting(name: str) -> Asked:
+    def work(_: OnProgress) -> Outcome:
+        return Outcome(said=(convert(name).name,))
+
+    return Asked(LIBRARY, "convert-format", name, work)
 
 
 def _verifying_all() -> Asked:
