@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from ultimate_rvc import paths
@@ -59,13 +60,14 @@ def _heard(told: Mapping[str, Any], on_progress: OnProgress) -> Outcome | None:
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """As Ctrl-C does, which lets it save; then for good."""
-    process.send_signal(signal.SIGINT)
-    try:
-        # What it still says must be read, or it waits for ever.
-        process.communicate(timeout=PATIENCE_S)
-    except (subprocess.TimeoutExpired, ValueError):
-        process.kill()
+    """Asks it to end, which lets a training save; after a while, ends it."""
+    process.send_signal(signal.SIGTERM)
+    last = Timer(PATIENCE_S, process.kill)
+    last.start()
+    for _ in process.stdout or ():  # what it still says must be read, or it waits for ever
+        continue
+    process.wait()
+    last.cancel()
 
 
 def curves(training: str) -> list[Mapping[str, Any]]:
