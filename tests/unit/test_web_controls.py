@@ -94,7 +94,7 @@ def test_values_come_back_in_their_fields_types() -> None:
         (SeparationOptions, "separator_model", "/tmp/model.ckpt"),
         (SeparationOptions, "split_backup", "maybe"),
         (HardwareOptions, "gpu_id", "one"),
-        (TrainingOptions, "custom_pretrained", "/home/somebody"),
+        (TrainingOptions, "custom_pretrained", "/tmp/pretrained"),
     ],
 )
 def test_what_a_browser_may_not_send_is_refused(record: type, name: str, shown: object) -> None:

@@ -16,7 +16,7 @@ from ultimate_rvc.names import safe_name
 from ultimate_rvc.options import ServerOptions, from_environment
 from ultimate_rvc.presets import preset_from_env
 from ultimate_rvc.progress import OnProgress
-from ultimate_rvc.serve.board import Board, NoSuchJob, QueueFull
+from ultimate_rvc.serve.board import Board, QueueFull
 from ultimate_rvc.serve.job import ENDED, JobView, Made, Order, State
 from ultimate_rvc.voices.staging import without_folders
 from ultimate_rvc.warm.engine import Engine
@@ -69,10 +69,7 @@ class Task:
     @property
     def view(self) -> JobView | None:
         """How it stands; None once the board has forgotten it."""
-        try:
-            return self.board.view(self.key)
-        except NoSuchJob:
-            return None
+        return self.board.look(self.key)
 
     @property
     def ended(self) -> bool:

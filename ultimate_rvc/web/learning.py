@@ -76,15 +76,9 @@ def curves(training: str) -> list[Mapping[str, Any]]:
     Raises OptionError for a name that is a path.
     """
     path = Experiment.named(training_name(training)).folder / "eval" / FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [record for line in lines if (record := _parsed(line))]
-
-
-def _parsed(line: str) -> Mapping[str, Any] | None:
-    try:
-        return json.loads(line)
-    except ValueError:  # the last line is being written
-        return None
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    # Behind the last line's end another may be half-written.
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def trainings() -> list[str]:
