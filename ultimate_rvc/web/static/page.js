@@ -104,5 +104,7 @@
   window.urvc = { look, strip };
   const begin = async () => { await strip(); look(); };
   // The device is looked at once the page stands: it costs an import of torch.
-  addEventListener("load", () => setTimeout(begin, 1500));
+  const later = () => setTimeout(begin, 1000);
+  if (document.readyState === "complete") later();
+  else addEventListener("load", later);
 })();
