@@ -82,6 +82,8 @@
   }
 
   document.addEventListener("click", async (event) => {
+    // What a tab holds is drawn when it is opened.
+    if (event.target.closest?.("[role=tab]")) setTimeout(look, 200);
     const button = event.target.closest?.("[data-act]");
     if (!button) return;
     const item = button.closest("[data-key]");
@@ -102,7 +104,7 @@
   });
 
   window.urvc = { look, strip };
-  const begin = async () => { await strip(); look(); };
+  const begin = () => { look(); strip(); };
   // The device is looked at once the page stands: it costs an import of torch.
   const later = () => setTimeout(begin, 1000);
   if (document.readyState === "complete") later();
