@@ -13,6 +13,7 @@ from ultimate_rvc.options import (
     EffectOptions,
     EmbedderOptions,
     MixOptions,
+    OptimizationConfig,
     PitchOptions,
     SeparationOptions,
     SpeakingOptions,
@@ -43,6 +44,7 @@ SHOWN: Mapping[type, Sequence[str]] = {
     SpeechPitchOptions: ("n_octaves", "n_semitones"),
     SpeechVoiceOptions: ("index_rate",),
     SpeechMixOptions: ("effects", "output_gain"),
+    OptimizationConfig: ("device", "precision", "use_fp16", "batch_size"),
     DatasetOptions: ("sample_rate", "split_method"),
     FeatureOptions: ("f0_method",),
     TrainingEmbedderOptions: ("embedder_model",),
@@ -190,7 +192,7 @@ def component(control: Control, language: str, voices: Sequence[str] = (), form:
             return gr.Number(default, **bounds, **whole, **named)
         case Kind.FILE:
             named["label"] = f"{named['label']}: {named.pop('info')}"
-            return gr.File(type="filepath", height=120, **named)
+            return gr.File(type="filepath", height=140, **named)
         case _:
             return gr.Textbox(default or "", max_length=300, **named)
 

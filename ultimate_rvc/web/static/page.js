@@ -1,6 +1,6 @@
 // Live parts of the page: jobs, figures and the device strip. Everything comes from this server.
 (() => {
-  const QUIET_MS = 5000, BUSY_MS = 500;
+  const QUIET_MS = 5000, BUSY_MS = 300;
   const language = document.documentElement.dataset.urvcLanguage || location.pathname.split("/")[1] || "en";
   const asked = (path, options) => fetch(path, options).then((answer) => (answer.ok ? answer.json() : null), () => null);
   const query = (values) => new URLSearchParams({ ...values, language }).toString();

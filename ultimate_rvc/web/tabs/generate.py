@@ -41,12 +41,12 @@ def draw(page: Page) -> None:
     import gradio as gr
 
     with gr.Row(equal_height=False):
-        with gr.Column(scale=3, min_width=320), gr.Tabs():
+        with gr.Column(scale=3, min_width=280), gr.Tabs():
             with gr.Tab(page.text("Song cover"), id="song"):
                 _song(page)
             with gr.Tab(page.text("Speech"), id="speech"):
                 _speech(page)
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=2, min_width=280):
             page.jobs(MAKING)
 
 
@@ -56,7 +56,7 @@ def _song(page: Page) -> None:
     t = page.text
     form = Form(page, "song", page.desk.preset)
     file = gr.File(
-        label=t("The song: a file from this device"), file_types=list(guards.SOUNDS), height=120, elem_id="song-file"
+        label=t("The song: a file from this device"), file_types=list(guards.SOUNDS), height=140, elem_id="song-file"
     )
     address = gr.Textbox(label=t("… or its address on the web (https://…)"), max_length=500, elem_id="song-address")
     voice = page.voice_list("Voice", elem_id="song-voice")
@@ -65,10 +65,10 @@ def _song(page: Page) -> None:
     gr.Markdown(t("Everything at once, or stage by stage: each keeps what the stages before it made."))
     with gr.Accordion(t("Own tracks instead of what is taken out of the song"), open=False):
         own = [
-            gr.File(label=t(name), file_types=list(guards.SOUNDS), height=100)
+            gr.File(label=t(name), file_types=list(guards.SOUNDS), height=140)
             for name in ("Vocals", "Instrumentals", "Backup vocals")
         ]
-        cookies = gr.File(label=t("Cookies for songs from the web"), file_types=[".txt"], height=100)
+        cookies = gr.File(label=t("Cookies for songs from the web"), file_types=[".txt"], height=140)
     buttons = [(make, Stage.MIX)]
     for heading, words, stage, records in STEPS:
         with gr.Accordion(t(heading), open=False, elem_id=f"stage-{stage}"):
@@ -113,7 +113,7 @@ def _speech(page: Page) -> None:
     t = page.text
     form = Form(page, "speech", page.desk.preset)
     words = gr.Textbox(label=t("The text"), lines=5, max_length=20_000, elem_id="speech-text")
-    file = gr.File(label=t("… or a text file"), file_types=[".txt"], height=100)
+    file = gr.File(label=t("… or a text file"), file_types=[".txt"], height=140)
     voice = page.voice_list("Voice", elem_id="speech-voice")
     button = gr.Button(t("Say it"), variant="primary", elem_id="speech-make")
     message = page.message()

@@ -21,12 +21,12 @@ def draw(page: Page) -> None:
 
     t = page.text
     with gr.Row(equal_height=False):
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=280):
             with gr.Accordion(t("Device and speed"), open=True):
                 engine = _engine(page)
             with gr.Accordion(t("Presets"), open=True):
                 _presets(page, [*page.forms[:2], engine])
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=280):
             with gr.Accordion(t("Folders"), open=True):
                 gr.HTML(folders(page))
             with gr.Accordion(t("Cache"), open=True):

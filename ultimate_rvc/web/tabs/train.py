@@ -26,7 +26,7 @@ def draw(page: Page) -> None:
 
     t = page.text
     with gr.Row(equal_height=False):
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=280):
             names = learning.trainings()
             name = gr.Dropdown(
                 names, value=names[0] if names else "", label=t("Name of the training"), allow_custom_value=True,
@@ -43,7 +43,7 @@ def draw(page: Page) -> None:
             voice = gr.Textbox(label=t("Put it among the voices as (left out: it stays in its folder)"), max_length=100,
                                render=False)  # fmt: skip
             _step(page, name, "6 Export", "Make a voice of the last checkpoint", "export", (), voice=voice)
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=2, min_width=280):
             page.jobs(TRAINING)
             gr.HTML(f'<h3>{t("Losses")}</h3><div data-urvc-curves>{t("No figures yet.")}</div>')
 

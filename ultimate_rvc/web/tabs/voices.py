@@ -26,11 +26,11 @@ def draw(page: Page) -> None:
     import gradio as gr
 
     with gr.Row(equal_height=False):
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=280):
             gr.HTML('<div data-urvc-voices id="voice-list">…</div>')
             _getting(page)
             _changing(page)
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=2, min_width=280):
             page.jobs(LIBRARY)
     # A voice that was imported a moment ago is in the lists as soon as somebody looks.
     for each in page.voice_lists:
