@@ -12,6 +12,8 @@ from tiny.voices import write_voice
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LOCALES = {"en": "en-GB", "zh-TW": "zh-TW"}
+# A machine may have other work too.
+PATIENCE_MS = 120_000
 # Its sandbox needs rights that a container has not.
 SWITCHES = ["--no-sandbox", "--disable-background-networking", "--mute-audio"]
 
@@ -47,6 +49,7 @@ def open_page(browser: Any, site: tuple[str, Path]) -> Iterator[Any]:
         context = browser.new_context(locale=LOCALES[language], **settings)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda word: complaints.append(word.text) if word.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -12,7 +12,7 @@ from tiny.home import VOICE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vocadito_10.wav"
 RECORDING_S, LONG_TIMES = 4, 40
-SOON_MS, LONG_MS = 20_000, 120_000
+SOON_MS, LONG_MS = 60_000, 180_000
 PHONE = {"width": 375, "height": 740}
 MAKING = '[data-urvc-jobs="making"] article'
 LIBRARY = '[data-urvc-jobs="library"] article'
@@ -220,7 +220,7 @@ def test_a_preset_is_saved_and_loaded_again(open_page: Any, site: tuple[str, Pat
     page.locator("#preset-name textarea, #preset-name input").first.fill("evening")
     page.locator("#preset-save").click()
     _until((site[1] / "configs" / "evening.yaml").is_file)
-    assert (site[1] / "configs" / "evening.yaml").read_text() == "main_gain: -3.0\n"
+    assert "main_gain: -3.0\n" in (site[1] / "configs" / "evening.yaml").read_text()
     page.reload()
     page.locator("#song-make").wait_for()
     page.get_by_role("tab", name="Settings").click()
