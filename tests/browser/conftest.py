@@ -1,4 +1,7 @@
-"""A real browser and a page in a process of its own; where one of them cannot be had, the tests say so."""
+"""A real browser and a page in a process of its own; where one of them cannot be had, the tests say so.
+
+The driver holds an event loop while it lives, so it ends with the module: other tests have loops of their own.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +21,7 @@ PATIENCE_MS = 120_000
 SWITCHES = ["--no-sandbox", "--disable-background-networking", "--mute-audio"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
     pytest.importorskip("gradio", reason="the page needs gradio: pip install 'ultimate-rvc[web]'")
@@ -30,7 +33,7 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The address of a page, and the home that it works in."""
     home = tmp_path_factory.mktemp("site")
