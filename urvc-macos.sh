@@ -10,7 +10,7 @@ help_text() {
   cat <<'TEXT'
 usage: ./urvc-macos.sh WORD [ARGUMENTS …]
 
-  run                 the web page (not in this version)
+  run                 the web page, on http://127.0.0.1:7860; run --help tells how others may open it
   cli ARGUMENTS …     the command line: ./urvc-macos.sh cli generate song-cover --source SONG --model VOICE
   test ARGUMENTS …    the test suite; arguments go to pytest
   benchmark …         measures this machine (benchmark --help); benchmark NAME …: one stage alone, by one of
@@ -41,7 +41,11 @@ main() {
 }
 
 do_run() {
-  die "the web page is not in this version; make a cover with: $0 cli generate song-cover --source SONG --model VOICE"
+  detect
+  set_up base
+  set_up web
+  settings
+  exec "$PY" -P -m ultimate_rvc.web.main "$@"
 }
 
 do_install() {
@@ -149,13 +153,14 @@ settings() {
 
 # --- set-up --------------------------------------------------------------------------------------------------------
 
-# Does nothing where the stamp says that this part (base or test) is up to date.
+# Does nothing where the stamp says that this part (base, web or test) is up to date.
 set_up() {
   is_ready "$1" || locked "set_up_alone_$1"
 }
 
 # Another start may have done the work while this one waited for the lock.
 set_up_alone_base() { is_ready base || install_base; }
+set_up_alone_web() { is_ready web || install_web; }
 set_up_alone_test() { is_ready test || install_test; }
 
 is_ready() {
@@ -172,7 +177,7 @@ install_base() {
   make_room
   say "1/3 a virtual environment in $VENV"
   make_venv
-  rm -f "$STATE/base" "$STATE/test"
+  rm -f "$STATE/base" "$STATE/web" "$STATE/test"
   say "2/3 PyTorch (200 MB without an NVIDIA GPU, 3 GB with one)"
   install_torch
   say "3/3 the package and its dependencies"
@@ -183,8 +188,14 @@ install_base() {
 
 install_test() {
   say "what the tests need"
-  install_tree '[test,serve,benchmark]'
+  install_tree '[test,serve,web,browser,benchmark]'
   stamp >"$STATE/test"
+}
+
+install_web() {
+  say "what the web page needs"
+  install_tree '[web]'
+  stamp >"$STATE/web"
 }
 
 install_tree() {

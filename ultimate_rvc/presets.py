@@ -10,7 +10,8 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from ultimate_rvc import paths
-from ultimate_rvc.errors import OptionError
+from ultimate_rvc.errors import OptionError, OutputError
+from ultimate_rvc.names import safe_name
 from ultimate_rvc.options import all_knobs, check
 
 SUFFIXES = (".yaml", ".yml")
@@ -107,3 +108,41 @@ def _single(spec: Field, value: Any) -> Any:
     if not isinstance(value, as_written) or (isinstance(value, bool) and kind is not bool):
         raise OptionError(f"{spec.name} is {value!r}; it must be {EXPECTED[kind]}")
     return Path(value).expanduser() if kind is Path else kind(value)
+
+
+def save_preset(name: str, values: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Writes options by field name into the user's own folder of presets, and returns the file.
+
+    Raises OptionError for a name that is none or taken, and for a value that does not fit; OutputError.
+    """
+    path = paths.preset_dirs()[0] / f"{_fit(name)}{SUFFIXES[0]}"
+    if path.exists() and not overwrite:
+        raise OptionError(f"there is a preset {name!r} already; choose another name, or replace it")
+    knobs = {spec.name: spec for _, spec in all_knobs()}
+    checked = {key: _checked(name, knobs[key], value) for key, value in values.items()}
+    _write(path, {key: _as_written(value) for key, value in checked.items()})
+    return path
+
+
+def _fit(name: str) -> str:
+    if not name or safe_name(name) != name:
+        raise OptionError(f"{name!r} cannot be a preset's name; use letters, digits and spaces")
+    return name
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_as_written(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    import yaml
+
+    half = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=True), encoding="utf-8")
+        os.replace(half, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -24,7 +24,7 @@ FRONT_END_ONLY = {"gradio", "typer", "click", "rich"}
 HEAVY = {
     *("yt_dlp", "faiss", "mlx", "onnxruntime", "coremltools", "transformers", "librosa", "av", "pedalboard"),
     *("noisereduce", "soxr", "soundfile", "swift_f0", "numba", "sklearn", "torchcrepe", "torchfcpe", "torchaudio"),
-    *("edge_tts", "tensorboard"),
+    *("edge_tts", "tensorboard", "gradio"),
     *("fastapi", "starlette", "uvicorn", "pydantic", "python_multipart", "fastapi_offline"),
     "audio_separator",
 }

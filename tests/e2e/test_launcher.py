@@ -187,7 +187,7 @@ def test_a_second_start_installs_nothing(ready: Workplace) -> None:
 
 def test_tests_need_more_and_get_it_once(ready: Workplace) -> None:
     ready.start("test")
-    assert [arguments[-1] for arguments in ready.installs()] == [f"{ready.tree}[test,serve,benchmark]"]
+    assert [arguments[-1] for arguments in ready.installs()] == [f"{ready.tree}[test,serve,web,browser,benchmark]"]
     ready.start("test")
     assert ready.installs() == []
 
@@ -325,9 +325,13 @@ def test_an_unknown_word_is_an_error_that_lists_the_words(here: Workplace) -> No
     assert all(word in started.err for word in ["sing", "run", "install", "cli", "test", "benchmark", "update", "help"])
 
 
-def test_the_web_page_that_is_not_there_is_one_line(here: Workplace) -> None:
-    started = here.start("run")
-    assert started.status == 1 and started.err.count("\n") == 1 and "cli generate song-cover" in started.err
+def test_run_brings_what_the_page_needs_once_and_starts_it(here: Workplace) -> None:
+    started = here.start("run", "--listen-port", "7999")
+    assert started.arguments == ["-P", "-m", "ultimate_rvc.web.main", "--listen-port", "7999"]
+    assert here.installs()[-1][-1] == f"{here.tree}[web]"
+    before = len(here.installs())
+    here.start("run")
+    assert len(here.installs()) == before
 
 
 @pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",)])

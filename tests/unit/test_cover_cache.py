@@ -24,7 +24,7 @@ from ultimate_rvc.covers.cache import upkeep
 from ultimate_rvc.covers.cache.contents import Fingerprints, sha256_of, write_exactly
 from ultimate_rvc.covers.cache.store import MANIFEST, Cache
 from ultimate_rvc.covers.cache.tasks import Task
-from ultimate_rvc.covers.cover import CoverRequest, CoverResult, make_cover
+from ultimate_rvc.covers.cover import CoverRequest, CoverResult, Stage, make_cover, make_stage
 from ultimate_rvc.errors import AudioError, CheckpointError, InputError, OptionError, OutputError, VoiceNotFound
 from ultimate_rvc.options import (
     ConversionOptions,
@@ -137,6 +137,23 @@ def test_only_what_a_change_touches_is_repeated(home: Path, change: str) -> None
     _cover(_request(home))
     changes, expected = CHANGES[change]
     assert _made(_cover(_request(home, **changes))) == expected
+
+
+def test_a_stage_goes_so_far_and_the_next_one_takes_what_it_made(home: Path) -> None:
+    request, steps = _request(home), []
+    for stage in Stage:
+        result = make_stage(request, stage, Choir().open)
+        assert result.path.is_file()
+        steps.append(_made(result))
+    assert all(steps) and len({name for step in steps for name in step}) == sum(map(len, steps)), "nothing twice"
+    assert steps[-1][-1] == "mix and save" and "effects" in steps[-2] and "convert vocals" in steps[-3]
+    assert [path.name for path in (home / "audio" / "output").iterdir()] == [result.path.name]
+
+
+def test_a_song_lies_on_a_shelf_of_its_own_and_keeps_its_title(home: Path) -> None:
+    result = _cover(replace(_request(home), shelf="apart"))
+    assert {path.parent.name for path in result.intermediates.values()} == {"apart"}
+    assert result.path.stem == _cover(_request(home)).path.stem
 
 
 def test_other_separators_settings_weights_and_engines_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

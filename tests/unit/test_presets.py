@@ -9,7 +9,7 @@ from tiny.modules import TREE
 
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options import RECORDS, OptimizationConfig, PitchOptions, VoiceOptions, all_knobs
-from ultimate_rvc.presets import available, load_preset, preset_from_env, values_for
+from ultimate_rvc.presets import available, load_preset, preset_from_env, save_preset, values_for
 
 SHIPPED = ["cpu", "macos_optimized", "nvidia", "strict_parity"]
 
@@ -188,3 +188,28 @@ def test_what_is_not_a_list_of_options_is_one_line(folder: Path, text: str) -> N
 def test_a_file_that_is_no_text_is_one_line(folder: Path) -> None:
     (folder / "mine.yaml").write_bytes(b"\xff\xfe\x00\x81")
     assert "cannot be read" in _refused("mine")
+
+
+def test_a_preset_that_is_saved_is_the_one_that_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("URVC_CONFIG_DIR", str(tmp_path / "configs"))
+    values = {"main_gain": -3.0, "f0_method": ("rmvpe", "swift"), "autotune": True}
+    path = save_preset("evening", values)
+    assert path == tmp_path / "configs" / "evening.yaml" and load_preset("evening") == values
+    assert [file.name for file in path.parent.iterdir()] == ["evening.yaml"]
+
+
+def test_a_preset_is_replaced_only_when_that_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("URVC_CONFIG_DIR", str(tmp_path))
+    save_preset("evening", {"main_gain": -3.0})
+    with pytest.raises(OptionError, match="replace"):
+        save_preset("evening", {"main_gain": 0.0})
+    save_preset("evening", {"main_gain": 1.0}, overwrite=True)
+    assert load_preset("evening") == {"main_gain": 1.0}
+
+
+@pytest.mark.parametrize("name", ["", "../evening", "a/b", ".hidden"])
+def test_a_presets_name_stays_in_its_folder(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("URVC_CONFIG_DIR", str(tmp_path / "configs"))
+    with pytest.raises(OptionError):
+        save_preset(name, {})
+    assert not (tmp_path / "configs").exists()

@@ -7,6 +7,7 @@ kept (see `cache`), so that a second cover of a song repeats only what its optio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,21 @@ MUSIC = {StemName.INSTRUMENTALS, StemName.BACKUP_VOCALS}
 PARTS = {StemName.SONG: song.WHOLE, StemName.INSTRUMENTALS: song.INSTRUMENTALS, StemName.BACKUP_VOCALS: song.BACKUP}
 
 
+class Stage(StrEnum):
+    """Where one may stop and listen on the way to a cover."""
+
+    SEPARATE = "separate"
+    CONVERT = "convert"
+    EFFECTS = "effects"
+    MIX = "mix"
+
+
 @dataclass(frozen=True)
 class CoverRequest:
     """What to sing and how. With `vocals`, which is sung as it is, `source` only names the song.
 
-    A `title` goes before the source's own name.
+    A `title` goes before the source's own name. `shelf` is what the song's folder below `paths.intermediate_dir()` is
+    called, if not after the title: songs of one title that are nothing to each other lie apart.
     """
 
     voice: str
@@ -61,6 +72,7 @@ class CoverRequest:
     instrumentals: Path | None = None
     backup_vocals: Path | None = None
     title: str | None = None
+    shelf: str | None = None
     cookiefile: Path | None = None
     separation: SeparationOptions = field(default_factory=SeparationOptions)
     singing: ConversionOptions = field(default_factory=ConversionOptions)
@@ -101,6 +113,11 @@ class Plan:
     target: Path
 
     @property
+    def shelf(self) -> str:
+        """What the song's own folder is called."""
+        return self.request.shelf or self.title
+
+    @property
     def backup_singing(self) -> ConversionOptions:
         """As the main vocals are sung, without their melody."""
         singing = self.request.singing
@@ -115,8 +132,29 @@ def make_cover(request: CoverRequest, open_converter: OpenConverter, on_progress
     """
     plan = plan_cover(request, on_progress)
     with opened(request.cover) as cache:
-        desk = Desk(plan.title, cache, Studio(open_converter, on_progress))
-        return _cover(plan, desk)
+        return _cover(plan, Desk(plan.shelf, cache, Studio(open_converter, on_progress)))
+
+
+def make_stage(
+    request: CoverRequest, stage: Stage, open_converter: OpenConverter, on_progress: OnProgress = silent
+) -> CoverResult:
+    """The way to a cover up to this stage and no further: its files, of which `path` is what the stage made.
+
+    The last stage is `make_cover`. Raises errors of the UrvcError tree.
+    """
+    if stage is Stage.MIX:
+        return make_cover(request, open_converter, on_progress)
+    plan = plan_cover(request, on_progress)
+    with opened(request.cover) as cache:
+        desk = Desk(plan.shelf, cache, Studio(open_converter, on_progress))
+        given, _ = _read(plan, desk)
+        stems = _taken_apart(plan, desk, given, _steps(plan, desk))
+        track = next(stems[name] for name in SUNG_FIRST if name in stems)
+        if stage is not Stage.SEPARATE:
+            track = song.convert(desk, track, plan.voice, request.singing)
+        if stage is Stage.EFFECTS:
+            track = song.add_effects(desk, track, request.effects, plan.voice)
+        return CoverResult(track.path, desk.files, desk.used, desk.costs, tuple(desk.runs), _source(plan))
 
 
 def plan_cover(request: CoverRequest, on_progress: OnProgress = silent) -> Plan:

@@ -100,6 +100,11 @@ class Board:
         """How the job stands now. Raises NoSuchJob."""
         return self._seen(self._find(key))
 
+    def look(self, key: str) -> JobView | None:
+        """As `view`, None where there is no such job."""
+        job = self._jobs.get(key)
+        return job and self._seen(job)
+
     def result(self, key: str) -> Path | None:
         """The file that the job has made, None as long as there is none. Raises NoSuchJob."""
         return self._find(key).result

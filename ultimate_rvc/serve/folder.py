@@ -19,8 +19,8 @@ LOCK = "lock"
 class Folder:
     """Entered: the path of a new folder that only this user can read. Folders whose server is gone are removed."""
 
-    def __init__(self) -> None:
-        self._held = ExitStack()
+    def __init__(self, prefix: str = PREFIX) -> None:
+        self._prefix, self._held = prefix, ExitStack()
 
     def __enter__(self) -> Path:
         from filelock import FileLock
@@ -28,8 +28,8 @@ class Folder:
         root = paths.temp_dir()
         try:
             root.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(root)
-            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+            _remove_abandoned(root, self._prefix)
+            folder = Path(tempfile.mkdtemp(prefix=self._prefix, dir=root))
         except OSError as error:
             raise OutputError(f"cannot write into {root}: {error.strerror}; see URVC_TEMP_DIR") from error
         self._held.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -40,11 +40,11 @@ class Folder:
         self._held.close()
 
 
-def _remove_abandoned(root: Path) -> None:
+def _remove_abandoned(root: Path, prefix: str) -> None:
     """Removes the folders of servers that were killed: nobody holds their locks any more."""
     from filelock import FileLock, Timeout
 
-    for folder in root.glob(f"{PREFIX}*"):
+    for folder in root.glob(f"{prefix}*"):
         if not (folder / LOCK).is_file():  # it is just being made
             continue
         try:

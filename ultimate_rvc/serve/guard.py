@@ -27,15 +27,21 @@ HEADERS = (
     (b"cache-control", b"no-store"),
 )
 
+Header = tuple[bytes, bytes]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Guard:
     """An ASGI application that lets through to another one what may pass."""
 
-    def __init__(self, app: App, names: Iterable[str] = (), *, listen: bool = False):
-        """names: those that the server answers to besides loopback's; listen: addresses too."""
-        self._app = app
+    def __init__(
+        self, app: App, names: Iterable[str] = (), *, listen: bool = False, headers: Iterable[Header] = HEADERS
+    ):
+        """names: those that the server answers to besides loopback's, '.name' for all below it; listen: addresses too.
+
+        headers: what every answer says of itself.
+        """
+        self._app, self._headers = app, tuple(headers)
         self._names = {name.lower().rstrip(".") for name in (*LOOPBACK_NAMES, *names)}
         self._listen = listen
 
@@ -45,7 +51,7 @@ class Guard:
         elif reason := self._refusal(scope):
             await _refuse(scope, send, reason)
         else:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_headers(send, self._headers))
 
     def _refusal(self, scope: Any) -> str | None:
         """Why it may not pass, as one line; None when it may."""
@@ -68,7 +74,8 @@ class Guard:
         except ValueError:  # brackets that hold no address
             name = ""
         # An address cannot be rebound: only a name can be made to point elsewhere.
-        return name in self._names or (self._listen and _is_address(name))
+        below = any(known.startswith(".") and name.endswith(known) for known in self._names)
+        return name in self._names or below or (self._listen and _is_address(name))
 
 
 def _is_address(name: str) -> bool:
@@ -94,10 +101,10 @@ async def _refuse(scope: Any, send: Any, reason: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _with_headers(send: Any) -> Any:
+def _with_headers(send: Any, headers: Iterable[Header]) -> Any:
     async def send_with_headers(message: Any) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
         await send(message)
 
     return send_with_headers

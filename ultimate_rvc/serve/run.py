@@ -45,7 +45,7 @@ def serve(settings: ServerOptions, open_engine: Callable[[], Engine], announce: 
         except KeyboardInterrupt:  # the server has ended in order and passes the signal on
             logger.info("Ended by Ctrl-C")
         if app.state.board.at_work:
-            _leave_at_once()
+            leave_at_once()
 
 
 def require_packages() -> None:
@@ -74,7 +74,7 @@ def _listening(settings: ServerOptions) -> socket.socket:
         ) from error
 
 
-def _leave_at_once() -> NoReturn:
+def leave_at_once() -> NoReturn:
     """Ends the process although a span is being converted, once all files are removed.
 
     No thread can be stopped inside torch, and the interpreter's own way out would tear its threads down and abort.

@@ -1,0 +1,182 @@
+"""The fields of one page: drawn in sections, reset, set by presets, and read back as they are shown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ultimate_rvc.errors import UrvcError
+from ultimate_rvc.options import (
+    CoverOptions,
+    EmbedderOptions,
+    FileOptions,
+    MixOptions,
+    PitchOptions,
+    SpeechMixOptions,
+    SpeechPitchOptions,
+    SpeechVoiceOptions,
+    VoiceOptions,
+)
+from ultimate_rvc.options_training import (
+    FeatureOptions,
+    HardwareOptions,
+    IndexOptions,
+    TrainingEmbedderOptions,
+    TrainingOptions,
+)
+from ultimate_rvc.serve.board import QueueFull
+from ultimate_rvc.voices import list_voices
+from ultimate_rvc.web import guards, show
+from ultimate_rvc.web.controls import Control, Kind, component, controls
+from ultimate_rvc.web.desk import UPLOADS, Asked, Desk
+from ultimate_rvc.web.routes import plainly
+from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
+from ultimate_rvc.web.texts import text
+
+# Records that share a stage with others.
+TITLES = {
+    PitchOptions: "Pitch",
+    SpeechPitchOptions: "Pitch",
+    EmbedderOptions: "Content encoder",
+    VoiceOptions: "Voice",
+    SpeechVoiceOptions: "Voice",
+    MixOptions: "Mix and file",
+    CoverOptions: "Backup vocals and cache",
+    SpeechMixOptions: "Mix",
+    FileOptions: "File",
+    FeatureOptions: "Features",
+    TrainingEmbedderOptions: "Content encoder",
+    HardwareOptions: "Device",
+    TrainingOptions: "Training",
+    IndexOptions: "Index",
+}
+LOOK = "() => { window.urvc && window.urvc.look(); }"
+MESSAGE = "urvc-message"
+# Answers at once, beside the queue of Gradio's own.
+QUIET: Mapping[str, Any] = {"show_progress": "hidden", "queue": False}
+
+
+@dataclass
+class Page:
+    """What every tab needs: whom it serves, in which language, and with whose help."""
+
+    desk: Desk
+    sessions: Sessions
+    uploads: Path
+    language: str
+    voice_lists: list[Any] = field(default_factory=list)
+    forms: list["Form"] = field(default_factory=list)
+
+    def text(self, english: str, *values: Any) -> str:
+        """A phrase in this page's language."""
+        return text(english, self.language, *values)
+
+    def session(self, request: Any) -> Session:
+        """Whose request it is. Raises InputError for a browser without one."""
+        found = self.sessions.find(request.cookies.get(COOKIE))
+        if found is None:
+            raise UrvcError(self.text("this page has been open for long; load it again"))
+        return found
+
+    def submit(self, request: Any, make: Any) -> str:
+        """Puts what make(session) asks for into the queue; returns the message about it."""
+        with self.told() as told:
+            session = self.session(request)
+            asked: Asked = make(session)
+            self.desk.submit(session, asked)
+        return told[0]
+
+    @contextmanager
+    def told(self) -> Iterator[list[str]]:
+        """Errors inside become the message."""
+        message = [""]
+        try:
+            yield message
+        except (UrvcError, QueueFull) as error:
+            message[0] = show.problem(plainly(error, self.language))
+
+    def taken_in(self, upload: Any, session: Session) -> Path | None:
+        """An upload, in the session's own folder."""
+        return guards.taken_in(upload, self.uploads, session.folder / UPLOADS)
+
+    def voice_list(self, label: str, **settings: Any) -> Any:
+        """A list of voices to choose from, renewed when the library changes."""
+        import gradio as gr
+
+        names = list_voices()
+        one = gr.Dropdown(names, value=names[0] if names else None, label=self.text(label), **settings)
+        self.voice_lists.append(one)
+        return one
+
+    def message(self) -> Any:
+        """Where a tab says what went wrong."""
+        import gradio as gr
+
+        return gr.HTML("", elem_classes=MESSAGE)
+
+    def jobs(self, board: str) -> None:
+        """Where the jobs of a board are shown."""
+        import gradio as gr
+
+        gr.HTML(
+            f'<h3>{self.text("Your jobs")}</h3><section data-urvc-jobs="{board}" aria-live="polite" '
+            f'aria-label="{self.text("Your jobs")}"></section>'
+        )
+
+
+class Form:
+    """The controls of several records, and what they hold."""
+
+    def __init__(self, page: Page, name: str, base: Mapping[str, Any] | None = None):
+        """name: tells it from the page's other forms; base: what is set before anybody touches a field, by name."""
+        self.page, self.name, self.base = page, name, dict(base or {})
+        self.controls: list[Control] = []
+        self.components: list[Any] = []
+        page.forms.append(self)
+
+    def section(self, record: type) -> None:
+        """The record's options: some at once, the rest folded away, and a button that resets them."""
+        import gradio as gr
+
+        mine = list(controls(record))
+        shown = [one for one in mine if one.is_shown]
+        start = len(self.components)
+        with gr.Group():
+            if record in TITLES:
+                gr.Markdown(f"**{self.page.text(TITLES[record])}**", elem_classes="urvc-title")
+            self._draw(shown)
+            folded = [one for one in mine if not one.is_shown]
+            if folded:
+                with gr.Accordion(self.page.text("More options"), open=False):
+                    self._draw(folded)
+            reset = gr.Button(self.page.text("Reset"), size="sm", elem_classes="urvc-reset")
+        chosen = slice(start, len(self.components))
+        values = [self._default(one) for one in self.controls[chosen]]
+        reset.click(lambda: values if len(values) > 1 else values[0], None, self.components[chosen], **QUIET)
+
+    def _draw(self, those: Sequence[Control]) -> None:
+        voices = list_voices()
+        for one in those:
+            drawn = component(one, self.page.language, voices, self.name)
+            if one.kind is not Kind.FILE:
+                drawn.value = self._default(one)
+            self.controls.append(one)
+            self.components.append(drawn)
+
+    def _default(self, one: Control) -> Any:
+        if one.kind in (Kind.FILE, Kind.VOICE):
+            return None if one.kind is Kind.FILE else ""
+        return one.shown(self.base.get(one.spec.name, one.spec.default))
+
+    def shown(self, values: Sequence[Any]) -> dict[str, Any]:
+        """What the fields hold, by their keys."""
+        return {one.key: value for one, value in zip(self.controls, values, strict=True)}
+
+    def of_preset(self, preset: Mapping[str, Any]) -> list[Any]:
+        """What the fields show under a preset: its values, and defaults for everything else."""
+        kept = (Kind.FILE, Kind.VOICE)
+        return [
+            self._default(one) if one.kind in kept else one.shown(preset.get(one.spec.name, one.spec.default))
+            for one in self.controls
+        ]

@@ -1,0 +1,48 @@
+"""The page in one language: the tabs put together, with fonts of the reader's own system."""
+
+from typing import Any
+
+from ultimate_rvc.web.form import Page
+from ultimate_rvc.web.tabs import generate, settings, train, voices
+from ultimate_rvc.web.texts import LANGUAGES
+
+# How often uploads are looked through, and how old those are that go.
+UPLOADS_KEPT_S = (3600, 86_400)
+TITLE = "Ultimate RVC"
+FONTS = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans TC", "PingFang TC", "sans-serif")
+FIXED_FONTS = ("ui-monospace", "Menlo", "Consolas", "monospace")
+HEAD = '<link rel="stylesheet" href="/mine/static/page.css"><script src="/mine/static/page.js" defer></script>'
+TABS = (("generate", "Generate", generate), ("voices", "Voices", voices), ("train", "Train", train),
+        ("settings", "Settings", settings))  # fmt: skip
+
+
+def blocks(page: Page) -> Any:
+    """The whole page for Gradio. Imports it, which takes about a second."""
+    import gradio as gr
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT_S) as drawn:
+        gr.HTML(_top(page), elem_id="urvc-top")
+        with gr.Tabs():
+            for name, words, tab in TABS:
+                with gr.Tab(page.text(words), id=name, elem_id=f"tab-{name}"):
+                    tab.draw(page)
+    return drawn
+
+
+def theme() -> Any:
+    """Gradio's look without the fonts that it would fetch."""
+    import gradio as gr
+
+    return gr.themes.Default(font=list(FONTS), font_mono=list(FIXED_FONTS))
+
+
+def _top(page: Page) -> str:
+    links = " · ".join(
+        f"<b lang='{code}'>{name}</b>" if code == page.language else f"<a lang='{code}' href='/{code}/'>{name}</a>"
+        for code, (name, _) in LANGUAGES.items()
+    )
+    strip = page.text("Looking at the device …")
+    return (
+        f'<header class="urvc-top"><h1>{TITLE}</h1><div class="urvc-strip" data-urvc-device>{strip}</div>'
+        f'<nav aria-label="{page.text("Language")}">{links}</nav></header>'
+    )

@@ -1,0 +1,112 @@
+"""A training, step by step in the order of the steps, and its figures while it runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ultimate_rvc.errors import OptionError
+from ultimate_rvc.options_training import (
+    DatasetOptions,
+    FeatureOptions,
+    HardwareOptions,
+    IndexOptions,
+    TrainingEmbedderOptions,
+    TrainingOptions,
+)
+from ultimate_rvc.progress import OnProgress, Progress
+from ultimate_rvc.rvc.train.data.populate import populate_dataset
+from ultimate_rvc.web import guards, learning
+from ultimate_rvc.web.desk import RECORDINGS, TRAINING, Asked, Outcome
+from ultimate_rvc.web.form import LOOK, QUIET, Form, Page
+from ultimate_rvc.web.sessions import Session
+
+
+def draw(page: Page) -> None:
+    """The tab."""
+    import gradio as gr
+
+    t = page.text
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=280):
+            names = learning.trainings()
+            name = gr.Dropdown(
+                names, value=names[0] if names else "", label=t("Name of the training"), allow_custom_value=True,
+                elem_id="training-name",
+            )  # fmt: skip
+            with gr.Accordion(t("1 Recordings"), open=True):
+                dataset = _recordings(page)
+            _step(page, name, "2 Slices", "Cut into slices", "preprocess", (DatasetOptions,), dataset=dataset)
+            records = (FeatureOptions, TrainingEmbedderOptions, HardwareOptions)
+            _step(page, name, "3 Features", "Measure pitch and content", "extract", records)
+            records = (TrainingOptions, HardwareOptions, IndexOptions)
+            _step(page, name, "4 Training", "Start the training", "run", records)
+            _step(page, name, "5 Index", "Build the index", "index", (IndexOptions,))
+            voice = gr.Textbox(label=t("Put it among the voices as (left out: it stays in its folder)"), max_length=100,
+                               render=False)  # fmt: skip
+            _step(page, name, "6 Export", "Make a voice of the last checkpoint", "export", (), voice=voice)
+        with gr.Column(scale=2, min_width=280):
+            page.jobs(TRAINING)
+            gr.HTML(f'<h3>{t("Losses")}</h3><div data-urvc-curves>{t("No figures yet.")}</div>')
+
+
+def _recordings(page: Page) -> Any:
+    import gradio as gr
+
+    t = page.text
+    names = learning.datasets()
+    dataset = gr.Dropdown(
+        names, value=names[0] if names else "", label=t("Dataset"), allow_custom_value=True, elem_id="dataset-name"
+    )
+    files = gr.File(
+        label=t("Recordings of one voice"), file_types=list(guards.SOUNDS), file_count="multiple", height=140,
+        elem_id="dataset-files",
+    )  # fmt: skip
+    button = gr.Button(t("Copy into the dataset"), elem_id="dataset-populate")
+    message = page.message()
+
+    def ask(request: gr.Request, dataset: str, files: Any) -> str:
+        return page.submit(request, lambda session: _populating(page, session, dataset, files))
+
+    button.click(ask, [dataset, files], message, **QUIET).then(None, js=LOOK)
+    return dataset
+
+
+def _populating(page: Page, session: Session, dataset: str, files: Any) -> Asked:
+    name = guards.training_name(dataset)
+    paths = guards.all_taken_in(files, page.uploads, session.folder / RECORDINGS)
+    if not paths:
+        raise OptionError("there are no recordings; choose files first")
+
+    def work(on_progress: OnProgress) -> Outcome:
+        on_progress(Progress("copy files", 0, 1))
+        populate_dataset(name, paths)
+        return Outcome(said=(f"{len(paths)} → {name}",))
+
+    return Asked(TRAINING, "populate", name, work)
+
+
+def _step(
+    page: Page, name: Any, heading: str, words: str, step: str, records: Sequence[type], **extra: Any
+) -> None:
+    """A step with its options; `extra` are fields that it takes besides, by what the step calls them."""
+    import gradio as gr
+
+    form = Form(page, step)
+    with gr.Accordion(page.text(heading), open=False, elem_id=f"step-{step}"):
+        for record in records:
+            form.section(record)
+        for field in extra.values():
+            if not field.is_rendered:
+                field.render()
+        button = gr.Button(page.text(words), elem_id=f"train-{step}")
+        message = page.message()
+
+    def ask(request: gr.Request, name: str, *values: Any) -> str:
+        about = dict(zip(extra, values[: len(extra)], strict=True))
+        shown = form.shown(values[len(extra) :])
+
+        def make(_: Session) -> Asked:
+            return learning.step(step, name, shown, **about)
+
+        return page.submit(request, make)
+
+    button.click(ask, [name, *extra.values(), *form.components], message, **QUIET).then(None, js=LOOK)
