@@ -1,7 +1,8 @@
 """Slices in other throats and poorer rooms, at the same pitch and pace, heard by the encoder in the originals' place.
 
 A voice that only ever gets the features of its own clean recordings does not know what to make of those of strangers.
-Of every two slices at 16 kHz one gets WORLD's longer or shorter vocal tract, and most an equaliser, a room and noise.
+Most slices at 16 kHz get WORLD's longer vocal tract (that of the recordings is shorter than anybody's), and most an
+equaliser, a room and noise.
 The files keep their times, so that the pitch that was found in the originals stays.
 """
 
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from starter.corpus.singing import Analysis
 
-OTHER_THROATS, POOR_ROOMS = 0.5, 0.7
-FORMANTS = (0.85, 1.2)
+OTHER_THROATS, POOR_ROOMS = 0.8, 0.7
+FORMANTS = (0.65, 0.95)
 PROCESSES = 2
 
 

@@ -15,7 +15,9 @@ from ultimate_rvc.rvc.pitch.contour import HIGHEST_HZ, LOWEST_HZ
 from ultimate_rvc.rvc.pitch.grid import onto_grid
 from ultimate_rvc.rvc.seams import PITCH_HOP_SAMPLES, SAMPLE_RATE_HZ
 
-VOICED_CONFIDENCE = 0.5
+# A voice is where the network is this sure somewhere, and reaches as far as it is not quite unsure. With one threshold
+# the edges of words were unvoiced, and what is sung there without a pitch is heard as a wrong one.
+VOICED_CONFIDENCE, HELD_CONFIDENCE = 0.5, 0.1
 MOST_THREADS = 4
 # One of its own frames, and how many of them to each side a frame hears at most (swift_f0 says 10 and 11).
 HOP_SAMPLES = 256
@@ -43,15 +45,23 @@ class Swift:
             return wav.new_zeros(0)
         samples = wav.detach().float().cpu().numpy()
         own_frames = max(1, len(samples) // HOP_SAMPLES)
-        f0 = np.concatenate(
-            [self._block(samples, block) for block in blocks(own_frames, LONGEST_FRAMES, CONTEXT_FRAMES)]
-        )
-        times_s = np.arange(len(f0)) * (HOP_SAMPLES / SAMPLE_RATE_HZ)
-        return torch.from_numpy(onto_grid(times_s, f0, frames)).float().to(wav.device)
+        found = [self._block(samples, block) for block in blocks(own_frames, LONGEST_FRAMES, CONTEXT_FRAMES)]
+        hz, confidence = np.concatenate(found, axis=1)
+        times_s = np.arange(len(hz)) * (HOP_SAMPLES / SAMPLE_RATE_HZ)
+        return torch.from_numpy(onto_grid(times_s, hz * voiced(confidence), frames)).float().to(wav.device)
 
     def _block(self, samples: np.ndarray, block: Block) -> np.ndarray:
-        """Hz, 0 where unvoiced, of the frames that the block keeps."""
+        """Hz and confidence [2, F] of the frames that the block keeps."""
         # One frame more than the context, for the samples behind the signal's last whole frame.
         heard = samples[block.first * HOP_SAMPLES : (block.last + 1) * HOP_SAMPLES]
         found = self.detector.detect(heard, SAMPLE_RATE_HZ, LOWEST_HZ, HIGHEST_HZ)
-        return (found.pitch_hz * (found.confidence >= VOICED_CONFIDENCE))[block.kept]
+        return np.stack([found.pitch_hz, found.confidence])[:, block.kept]
+
+
+def voiced(confidence: np.ndarray) -> np.ndarray:
+    """confidence [F] → bool [F], with hysteresis: stretches that are sure somewhere and nowhere too unsure."""
+    from scipy import ndimage
+
+    stretches, _ = ndimage.label(confidence >= HELD_CONFIDENCE)
+    sure = stretches[confidence >= VOICED_CONFIDENCE]
+    return np.isin(stretches, sure)
