@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from starter.voice.disguise import disguise
 
@@ -19,6 +20,8 @@ NAME = "starter"
 RATE_HZ = 32_000
 # Beside these the numbers are those of the field for 32 kHz voices; see docs/training_loop.md for those of our own.
 TRAIN = {"learning_rate": 6e-4, "lr_decay": 0.95, "segment_size": 25_600, "warmup_steps": 2800, "multiscale_mel": True}
+# Where a trained pair is taken up for another target: its judges are asked once the voice has moved.
+TAKEN_UP = {"learning_rate": 4e-4, "lr_decay": 0.93, "warmup_steps": 350}
 MODEL = {
     "inter_channels": 128,
     "hidden_channels": 128,
@@ -45,15 +48,16 @@ def urvc(home: Path, *arguments: str) -> None:
     )
 
 
-def train(recordings: Path, encoder: Path, home: Path, epochs: int) -> Path:
-    """From recordings to the folder of the trained voice."""
+def train(recordings: Path, encoder: Path, home: Path, epochs: int, pair: Path | None) -> Path:
+    """From recordings to the folder of the trained voice; `pair` holds a G and a D to begin with."""
     experiment = home / "models" / "rvc" / "training" / NAME
     urvc(home, "populate-dataset", NAME, *map(str, sorted(recordings.glob("*.wav"))))
     urvc(home, "preprocess-dataset", NAME, str(home / "audio" / "training" / NAME), "--sample-rate", str(RATE_HZ))
     shutil.copytree(encoder, home / "models" / "rvc" / "embedders" / "custom" / NAME, dirs_exist_ok=True)
     extract(home, experiment)
-    shrink(experiment / "config.json")
-    sizes = ("--batch-size", "8", "--num-epochs", str(epochs), "--pretrained-type", "None")
+    shrink(experiment / "config.json", TRAIN | (TAKEN_UP if pair else {}))
+    begin = ("Custom", "--custom-pretrained", str(pair)) if pair else ("None",)
+    sizes = ("--batch-size", "8", "--num-epochs", str(epochs), "--pretrained-type", *begin)
     urvc(home, "run-training", NAME, *sizes, "--save-interval", "1", "--precision", "bf16")
     return experiment
 
@@ -75,10 +79,10 @@ def extract(home: Path, experiment: Path) -> None:
     urvc(home, *command, *encoder)
 
 
-def shrink(config: Path) -> None:
+def shrink(config: Path, training: dict[str, Any]) -> None:
     """Puts the starter's sizes into a configuration."""
     held = json.loads(config.read_text())
-    held["train"] |= TRAIN
+    held["train"] |= training
     held["model"] |= MODEL
     config.write_text(json.dumps(held, indent=2) + "\n")
 
@@ -90,8 +94,9 @@ def main() -> None:
     parser.add_argument("encoder", type=Path)
     parser.add_argument("home", type=Path)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--begin", type=Path, help="folder of a G and a D of these sizes; else from scratch")
     given = parser.parse_args()
-    print(train(given.recordings, given.encoder, given.home.absolute(), given.epochs))
+    print(train(given.recordings, given.encoder, given.home.absolute(), given.epochs, given.begin))
 
 
 if __name__ == "__main__":
