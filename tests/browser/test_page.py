@@ -210,7 +210,6 @@ def test_the_device_is_told_and_a_voice_is_deleted_after_a_question(open_page: A
     _until(lambda: not doomed.exists())
 
 
-@pytest.mark.xfail(reason="a value that was typed just before is not in the saved preset", strict=False)
 def test_a_preset_is_saved_and_loaded_again(open_page: Any, site: tuple[str, Path]) -> None:
     page = open_page()
     _unfold(page, "4 Mix and file")

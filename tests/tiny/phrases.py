@@ -11,11 +11,11 @@ from ultimate_rvc.web.controls import SWITCHES
 from ultimate_rvc.web.form import TITLES
 from ultimate_rvc.web.page import TABS
 from ultimate_rvc.web.show import KINDS
-from ultimate_rvc.web.tabs import generate
+from ultimate_rvc.web.tabs import generate, voices
 
 FOLDER = Path(ultimate_rvc.web.__file__).parent
 # Functions whose first text is a phrase, and those where it comes later.
-FIRST, LATER = {"t", "text", "voice_list"}, {"_button", "_step"}
+FIRST, LATER = {"t", "text", "voice_list"}, {"_button", "_step", "listed"}
 # Stages as covers, speech and training report them, and what their files are called.
 STAGES = (
     *("read song", "read vocals", "read instrumentals", "read backup vocals", "look up song", "download song"),
@@ -23,7 +23,7 @@ STAGES = (
     *("load voice", "cut", "highpass", "pitch", "embed", "retrieve", "synthesize", "gather", "finish", "convert"),
     *("convert vocals", "convert backup vocals", "effects", "shift instrumentals", "shift backup vocals", "listen"),
     *("mix and save", "cover", "plot", "speak", "save", "copy files", "verify voices", "memory", "train", "index"),
-    *("slice", "find pitch", "features", "Converted vocals", "Effected vocals", "Converted backup vocals"),
+    *("read files", "cut into slices", "content", "find pitch", "Converted vocals", "Effected vocals", "Converted backup vocals"),
     *("Shifted instrumentals", "Shifted backup vocals", "Speech", "Converted speech", "Picture"),
 )
 
@@ -34,8 +34,9 @@ def phrases() -> list[str]:
     told = {*SWITCHES, "none", *library.HEAD, *(words for _, words, _ in TABS), *(state.value for state in State)}
     titles = {*TITLES.values(), *KINDS.values()}
     steps = {words for heading, button, *_ in generate.STEPS for words in (heading, button)}
+    checks = {words for words, *_ in voices.CHECKS}
     stems = {name.value for name in StemName}
-    return sorted((found | told | steps | titles | stems | {"Cancel", "Remove", *STAGES}) - {State.QUEUED.value})
+    return sorted((found | told | steps | checks | titles | stems | {"Cancel", "Remove", *STAGES}) - {State.QUEUED.value})
 
 
 def _given(tree: ast.AST) -> set[str]:

@@ -27,6 +27,7 @@ from ultimate_rvc.options_training import DatasetOptions, FeatureOptions, Traini
 from ultimate_rvc.presets import typed
 from ultimate_rvc.serve.fields import kind_of
 from ultimate_rvc.serve.places import require_custom_encoder, require_plain
+from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web.texts import choices_of, help_of, label_of, text
 
 T = TypeVar("T")
@@ -161,7 +162,7 @@ def record_of(record: type[T], shown: Mapping[str, Any]) -> T:
     return record(**{one.spec.name: one.value(shown[one.key]) for one in controls(record)})
 
 
-def component(control: Control, language: str, voices: Sequence[str] = (), form: str = "") -> Any:
+def component(control: Control, language: str, form: str = "") -> Any:
     """The control as Gradio draws it; `form` tells it from the same option in other forms of the page."""
     import gradio as gr
 
@@ -183,7 +184,7 @@ def component(control: Control, language: str, voices: Sequence[str] = (), form:
             choices = choices_of(control.record, control.spec, language)
             return gr.Dropdown(choices, value=default, multiselect=True, **named)
         case Kind.VOICE:
-            return gr.Dropdown([(text("none", language), ""), *voices], value="", **named)
+            return gr.Dropdown(voice_choices(language), value="", **named)
         case Kind.SLIDER:
             return gr.Slider(about["low"], about["high"], value=default, step=control.step, **named)
         case Kind.NUMBER:
@@ -195,6 +196,11 @@ def component(control: Control, language: str, voices: Sequence[str] = (), form:
             return gr.File(type="filepath", height=140, **named)
         case _:
             return gr.Textbox(default or "", max_length=300, **named)
+
+
+def voice_choices(language: str) -> list[Any]:
+    """The voices there are, and none of them."""
+    return [(text("none", language), ""), *list_voices()]
 
 
 def _whole(word: str) -> int:

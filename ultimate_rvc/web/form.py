@@ -1,6 +1,6 @@
 """The fields of one page: drawn in sections, reset, set by presets, and read back as they are shown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from ultimate_rvc.options_training import (
 from ultimate_rvc.serve.board import QueueFull
 from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web import guards, show
-from ultimate_rvc.web.controls import Control, Kind, component, controls
+from ultimate_rvc.web.controls import Control, Kind, component, controls, voice_choices
 from ultimate_rvc.web.desk import UPLOADS, Asked, Desk
 from ultimate_rvc.web.routes import plainly
 from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
@@ -53,6 +53,8 @@ TITLES = {
 }
 LOOK = "() => { window.urvc && window.urvc.look(); }"
 MESSAGE = "urvc-message"
+# What a list offers, looked up again whenever it may have changed.
+Names = Callable[[], Sequence[Any]]
 # Answers at once, beside the queue of Gradio's own.
 QUIET: Mapping[str, Any] = {"show_progress": "hidden", "queue": False}
 
@@ -65,7 +67,7 @@ class Page:
     sessions: Sessions
     uploads: Path
     language: str
-    voice_lists: list[Any] = field(default_factory=list)
+    lists: list[tuple[Any, "Names"]] = field(default_factory=list)
     forms: list["Form"] = field(default_factory=list)
 
     def text(self, english: str, *values: Any) -> str:
@@ -101,13 +103,32 @@ class Page:
         return guards.taken_in(upload, self.uploads, session.folder / UPLOADS)
 
     def voice_list(self, label: str, **settings: Any) -> Any:
-        """A list of voices to choose from, renewed when the library changes."""
+        """A list of voices to choose from."""
+        return self.listed(list_voices, label, **settings)
+
+    def listed(self, names: Names, label: str, **settings: Any) -> Any:
+        """A list to choose from, with its first name chosen unless the settings hold a value."""
         import gradio as gr
 
-        names = list_voices()
-        one = gr.Dropdown(names, value=names[0] if names else None, label=self.text(label), **settings)
-        self.voice_lists.append(one)
-        return one
+        found = names()
+        value = settings.pop("value", found[0] if found else None)
+        return self.keep_listed(gr.Dropdown(found, value=value, label=self.text(label), **settings), names)
+
+    def keep_listed(self, component: Any, names: Names) -> Any:
+        """Has a list renewed with all others; returns it."""
+        self.lists.append((component, names))
+        return component
+
+    def renewal(self) -> tuple[Callable[[], Any], list[Any]]:
+        """What looks up all lists that are drawn by now, and their components."""
+        import gradio as gr
+
+        lists = list(self.lists)
+
+        def renewed() -> list[Any]:
+            return [gr.update(choices=names()) for _, names in lists]
+
+        return renewed, [component for component, _ in lists]
 
     def message(self) -> Any:
         """Where a tab says what went wrong."""
@@ -156,9 +177,10 @@ class Form:
         reset.click(lambda: values if len(values) > 1 else values[0], None, self.components[chosen], **QUIET)
 
     def _draw(self, those: Sequence[Control]) -> None:
-        voices = list_voices()
         for one in those:
-            drawn = component(one, self.page.language, voices, self.name)
+            drawn = component(one, self.page.language, self.name)
+            if one.kind is Kind.VOICE:
+                self.page.keep_listed(drawn, lambda: voice_choices(self.page.language))
             if one.kind is not Kind.FILE:
                 drawn.value = self._default(one)
             self.controls.append(one)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ultimate_rvc.web.form import Page
+from ultimate_rvc.web.form import QUIET, Page
 from ultimate_rvc.web.tabs import generate, settings, train, voices
 from ultimate_rvc.web.texts import LANGUAGES
 
@@ -26,7 +26,18 @@ def blocks(page: Page) -> Any:
             for name, words, tab in TABS:
                 with gr.Tab(page.text(words), id=name, elem_id=f"tab-{name}"):
                     tab.draw(page)
+        _keep_lists(drawn, page)
     return drawn
+
+
+def _keep_lists(drawn: Any, page: Page) -> None:
+    """Lists are looked up whenever the page is loaded, and each when it is opened: others may have changed them."""
+    import gradio as gr
+
+    renewed, components = page.renewal()
+    drawn.load(renewed, None, components, **QUIET)
+    for one, names in page.lists:
+        one.focus(lambda names=names: gr.update(choices=names()), None, one, **QUIET)
 
 
 def theme() -> Any:

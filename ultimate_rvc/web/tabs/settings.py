@@ -63,8 +63,7 @@ def _presets(page: Page, forms: list[Form]) -> None:
     import gradio as gr
 
     t = page.text
-    names = presets.available()
-    chosen = gr.Dropdown(names, value=None, label=t("Preset"), elem_id="preset-chosen")
+    chosen = page.listed(presets.available, "Preset", value=None, elem_id="preset-chosen")
     load = gr.Button(t("Load"), elem_id="preset-load")
     new = gr.Textbox(label=t("Name of the preset"), max_length=60, elem_id="preset-name")
     replace = gr.Checkbox(False, label=t("Replace a preset of that name"))

@@ -27,11 +27,9 @@ def draw(page: Page) -> None:
     t = page.text
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            names = learning.trainings()
-            name = gr.Dropdown(
-                names, value=names[0] if names else "", label=t("Name of the training"), allow_custom_value=True,
-                elem_id="training-name",
-            )  # fmt: skip
+            name = page.listed(
+                learning.trainings, "Name of the training", allow_custom_value=True, elem_id="training-name"
+            )
             with gr.Accordion(t("1 Recordings"), open=True):
                 dataset = _recordings(page)
             _step(page, name, "2 Slices", "Cut into slices", "preprocess", (DatasetOptions,), dataset=dataset)
@@ -52,10 +50,7 @@ def _recordings(page: Page) -> Any:
     import gradio as gr
 
     t = page.text
-    names = learning.datasets()
-    dataset = gr.Dropdown(
-        names, value=names[0] if names else "", label=t("Dataset"), allow_custom_value=True, elem_id="dataset-name"
-    )
+    dataset = page.listed(learning.datasets, "Dataset", allow_custom_value=True, elem_id="dataset-name")
     files = gr.File(
         label=t("Recordings of one voice"), file_types=list(guards.SOUNDS), file_count="multiple", height=140,
         elem_id="dataset-files",

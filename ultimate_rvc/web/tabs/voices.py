@@ -1,5 +1,6 @@
 """The voice library: what there is, and how it gets in, is checked, renamed and deleted."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ultimate_rvc.errors import OptionError
@@ -9,7 +10,6 @@ from ultimate_rvc.voices import (
     delete,
     download_voice,
     import_voice,
-    list_voices,
     rename,
     verify,
     verify_all,
@@ -32,9 +32,6 @@ def draw(page: Page) -> None:
             _changing(page)
         with gr.Column(scale=2, min_width=280):
             page.jobs(LIBRARY)
-    # A voice that was imported a moment ago is in the lists as soon as somebody looks.
-    for each in page.voice_lists:
-        each.focus(lambda: gr.update(choices=list_voices()), None, each, **QUIET)
 
 
 def _getting(page: Page) -> None:
@@ -55,24 +52,21 @@ def _getting(page: Page) -> None:
         button = gr.Button(t("Import"), variant="primary", elem_id="voice-import")
         message = page.message()
 
-    def ask(request: gr.Request, files: Any, addresses: str, name: str, replace: bool) -> str:
-        def make(session: Session) -> Asked:
-            called = (name or "").strip() or None
-            if addresses and addresses.strip():
-                links = [guards.web_address(line) for line in addresses.split()]
-                return _asked("download", links[0], lambda told: download_voice(
-                    links, name=called, overwrite=bool(replace), on_progress=told))  # fmt: skip
-            paths = guards.all_taken_in(files, page.uploads, session.folder / VOICES)
-            if not paths:
-                raise OptionError("there is nothing to import; choose files, or give an address")
-            return _asked("import", paths[0].stem, lambda told: import_voice(
-                paths, name=called, overwrite=bool(replace), on_progress=told))  # fmt: skip
+    def ask(request: gr.Request, *given: Any) -> str:
+        return page.submit(request, lambda session: _importing(page, session, *given))
 
-        return page.submit(request, make)
+    button.click(ask, [files, addresses, name, replace], message, **QUIET).then(None, js=LOOK)
 
-    button.click(ask, [files, addresses, name, replace], message, **QUIET).then(
-        None, js=LOOK
-    )
+
+def _importing(page: Page, session: Session, files: Any, addresses: str, name: str, replace: bool) -> Asked:
+    settings: dict[str, Any] = {"name": (name or "").strip() or None, "overwrite": bool(replace)}
+    if addresses and addresses.strip():
+        links = [guards.web_address(line) for line in addresses.split()]
+        return _asked("download", links[0], lambda told: download_voice(links, on_progress=told, **settings))
+    paths = guards.all_taken_in(files, page.uploads, session.folder / VOICES)
+    if not paths:
+        raise OptionError("there is nothing to import; choose files, or give an address")
+    return _asked("import", paths[0].stem, lambda told: import_voice(paths, on_progress=told, **settings))
 
 
 def _asked(kind: str, title: str, get: Any) -> Asked:
@@ -88,63 +82,80 @@ def _asked(kind: str, title: str, get: Any) -> Asked:
 def _changing(page: Page) -> None:
     import gradio as gr
 
-    t = page.text
-    with gr.Accordion(t("Verify, rename, delete"), open=False, elem_id="voice-change-section"):
+    with gr.Accordion(page.text("Verify, rename, delete"), open=False, elem_id="voice-change-section"):
         voice = page.voice_list("Voice", elem_id="voice-chosen")
         with gr.Row():
-            check = gr.Button(t("Verify"), size="sm", elem_id="voice-verify")
-            lighter = gr.Button(t("Make it .safetensors"), size="sm", elem_id="voice-convert")
-            check_all = gr.Button(t("Verify all"), size="sm", elem_id="voice-verify-all")
-        new = gr.Textbox(label=t("New name"), max_length=100, elem_id="voice-new-name")
+            jobs = [_job_button(page, *about) for about in CHECKS]
+        new = gr.Textbox(label=page.text("New name"), max_length=100, elem_id="voice-new-name")
         with gr.Row():
-            named = gr.Button(t("Rename"), size="sm", elem_id="voice-rename")
-            doomed = gr.Button(t("Delete"), size="sm", variant="stop", elem_id="voice-delete")
-        with gr.Row(visible=False) as question:
-            asked = gr.HTML()
-            yes = gr.Button(t("Yes, delete it"), variant="stop", elem_id="voice-delete-yes")
-            no = gr.Button(t("Keep it"), elem_id="voice-delete-no")
+            named = gr.Button(page.text("Rename"), size="sm", elem_id="voice-rename")
+            doomed = gr.Button(page.text("Delete"), size="sm", variant="stop", elem_id="voice-delete")
+        question = _Question(page)
         message = page.message()
-    lists = list(page.voice_lists)
+    for button, ask in jobs:
+        button.click(ask, voice, message, **QUIET).then(None, js=LOOK)
+    _renaming(page, named, voice, new, message)
+    question.connect(page, doomed, voice, message)
 
-    def renew() -> list[Any]:
-        return [gr.update(choices=list_voices()) for _ in lists]
 
-    def checking(request: gr.Request, name: str) -> str:
-        return page.submit(request, lambda _: _verifying(guards.known_voice(name).name))
+def _job_button(page: Page, words: str, name: str, make: Callable[[str], Asked]) -> tuple[Any, Any]:
+    """A button, and what is called when it is pressed."""
+    import gradio as gr
 
-    def checking_all(request: gr.Request) -> str:
-        return page.submit(request, lambda _: _verifying_all())
+    def ask(request: gr.Request, voice: str) -> str:
+        return page.submit(request, lambda _: make(voice))
+
+    return gr.Button(page.text(words), size="sm", elem_id=f"voice-{name}"), ask
+
+
+def _renaming(page: Page, button: Any, voice: Any, new: Any, message: Any) -> None:
+    renewed, lists = page.renewal()
 
     def renaming(name: str, new: str) -> list[Any]:
         with page.told() as told:
             rename(guards.known_voice(name).name, (new or "").strip())
-        return [told[0], *renew()]
+        return [told[0], *renewed()]
 
-    def asking(name: str) -> list[Any]:
-        with page.told() as told:
-            what = weigh(guards.known_voice(name).name)
-            line = t("Delete {}: {} files, {}?", what.name, what.files, show.size(what.bytes))
-            return ["", gr.update(visible=True), f"<p>{show.escape(line)}</p>"]
-        return [told[0], gr.update(visible=False), ""]
-
-    def deleting(name: str) -> list[Any]:
-        with page.told() as told:
-            delete(guards.known_voice(name).name)
-        return [told[0], gr.update(visible=False), *renew()]
-
-    def converting(request: gr.Request, name: str) -> str:
-        return page.submit(request, lambda _: _converting(guards.known_voice(name).name))
-
-    lighter.click(converting, voice, message, **QUIET).then(None, js=LOOK)
-    check.click(checking, voice, message, **QUIET).then(None, js=LOOK)
-    check_all.click(checking_all, None, message, **QUIET).then(None, js=LOOK)
-    named.click(renaming, [voice, new], [message, *lists], **QUIET).then(None, js=LOOK)
-    doomed.click(asking, voice, [message, question, asked], **QUIET)
-    yes.click(deleting, voice, [message, question, *lists], **QUIET).then(None, js=LOOK)
-    no.click(lambda: gr.update(visible=False), None, question, **QUIET)
+    button.click(renaming, [voice, new], [message, *lists], **QUIET).then(None, js=LOOK)
 
 
-def _verifying(name: str) -> Asked:
+class _Question:
+    """What is asked before a voice is deleted, and what both answers do."""
+
+    def __init__(self, page: Page):
+        import gradio as gr
+
+        with gr.Row(visible=False) as self.row:
+            self.words = gr.HTML()
+            self.yes = gr.Button(page.text("Yes, delete it"), variant="stop", elem_id="voice-delete-yes")
+            self.no = gr.Button(page.text("Keep it"), elem_id="voice-delete-no")
+
+    def connect(self, page: Page, button: Any, voice: Any, message: Any) -> None:
+        """`button` asks; `voice` is the list that says whom."""
+        import gradio as gr
+
+        renewed, lists = page.renewal()
+
+        def asking(name: str) -> list[Any]:
+            with page.told() as told:
+                what = weigh(guards.known_voice(name).name)
+                line = page.text("Delete {}: {} files, {}?", what.name, what.files, show.size(what.bytes))
+                return ["", gr.update(visible=True), f"<p>{show.escape(line)}</p>"]
+            return [told[0], gr.update(visible=False), ""]
+
+        def deleting(name: str) -> list[Any]:
+            with page.told() as told:
+                delete(guards.known_voice(name).name)
+            return [told[0], gr.update(visible=False), *renewed()]
+
+        button.click(asking, voice, [message, self.row, self.words], **QUIET)
+        self.yes.click(deleting, voice, [message, self.row, *lists], **QUIET).then(None, js=LOOK)
+        self.no.click(lambda: gr.update(visible=False), None, self.row, **QUIET)
+
+
+def _verifying(voice: str) -> Asked:
+    name = guards.known_voice(voice).name
+
     def work(_: OnProgress) -> Outcome:
         verdict = verify(name)
         return Outcome(rows=((verdict.name, verdict.reason or "✓"),))
@@ -152,15 +163,25 @@ def _verifying(name: str) -> Asked:
     return Asked(LIBRARY, "verify", name, work)
 
 
-def _converting(name: str) -> Asked:
+def _converting(voice: str) -> Asked:
+    name = guards.known_voice(voice).name
+
     def work(_: OnProgress) -> Outcome:
         return Outcome(said=(convert(name).name,))
 
     return Asked(LIBRARY, "convert-format", name, work)
 
 
-def _verifying_all() -> Asked:
+def _verifying_all(_: str) -> Asked:
     def work(on_progress: OnProgress) -> Outcome:
         return Outcome(rows=tuple((each.name, each.reason or "✓") for each in verify_all(on_progress)))
 
     return Asked(LIBRARY, "verify", "–", work)
+
+
+# What a voice, or every voice, can be put through: the button's words, its name, and the job.
+CHECKS = (
+    ("Verify", "verify", _verifying),
+    ("Make it .safetensors", "convert", _converting),
+    ("Verify all", "verify-all", _verifying_all),
+)
