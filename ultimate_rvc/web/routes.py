@@ -1,5 +1,6 @@
 """What the page asks for while it is open: jobs of its own session, their files, figures, and the device."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,19 +31,29 @@ MEDIA_TYPES = {
 }
 SHOWN_JOBS = 8
 
+SessionOf = Callable[[Any], Session]
+
 
 def mine(desk: Desk, sessions: Sessions) -> "APIRouter":
     """The endpoints below /mine. Whoever has no session finds nothing there."""
     from fastapi import APIRouter, HTTPException, Request
-    from fastapi.responses import FileResponse, JSONResponse
-
-    router = APIRouter(prefix="/mine")
 
     def session_of(request: Request) -> Session:
         session = sessions.find(request.cookies.get(COOKIE))
         if session is None:
             raise HTTPException(404, "no session; load the page again")
         return sessions.of(session.key)
+
+    router = APIRouter(prefix="/mine")
+    _offer_jobs(router, desk, session_of)
+    _offer_figures(router, desk, session_of)
+    _offer_static(router)
+    return router
+
+
+def _offer_jobs(router: "APIRouter", desk: Desk, session_of: SessionOf) -> None:
+    from fastapi import HTTPException, Request
+    from fastapi.responses import FileResponse, JSONResponse
 
     @router.get("/jobs")
     def jobs(request: Request, board: str, language: str = ENGLISH) -> JSONResponse:
@@ -63,23 +74,26 @@ def mine(desk: Desk, sessions: Sessions) -> "APIRouter":
         kind = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
         return FileResponse(path, media_type=kind, filename=path.name if download else None)
 
-    @router.get("/device")
-    def device(request: Request, language: str = ENGLISH) -> JSONResponse:
-        session_of(request)
-        return JSONResponse({"html": device_line(desk, language)})
 
-    @router.get("/voices")
-    def voices(request: Request, language: str = ENGLISH) -> JSONResponse:
-        session_of(request)
-        return JSONResponse({"html": library.listing(language)})
+def _offer_figures(router: "APIRouter", desk: Desk, session_of: SessionOf) -> None:
+    """What is the same for everybody, and shown to whoever has the page open."""
+    from fastapi import Request
+    from fastapi.responses import JSONResponse
 
-    @router.get("/curves")
-    def curves(request: Request, training: str, language: str = ENGLISH) -> JSONResponse:
-        session_of(request)
-        try:
-            return JSONResponse({"html": show.curves(learning.curves(training), language)})
-        except UrvcError as error:
-            return JSONResponse({"html": show.problem(str(error))})
+    def offer(path: str, show_html: Callable[[Request, str], str]) -> None:
+        @router.get(path)
+        def answer(request: Request, language: str = ENGLISH) -> JSONResponse:
+            session_of(request)
+            return JSONResponse({"html": show_html(request, language)})
+
+    offer("/device", lambda _, language: device_line(desk, language))
+    offer("/voices", lambda _, language: library.listing(language))
+    offer("/curves", lambda request, language: _curves(request.query_params.get("training", ""), language))
+
+
+def _offer_static(router: "APIRouter") -> None:
+    from fastapi import HTTPException
+    from fastapi.responses import FileResponse
 
     @router.get("/static/{name}")
     def static(name: str) -> FileResponse:
@@ -88,7 +102,12 @@ def mine(desk: Desk, sessions: Sessions) -> "APIRouter":
             raise HTTPException(404, "no such file")
         return FileResponse(files[name], media_type=MEDIA_TYPES[files[name].suffix])
 
-    return router
+
+def _curves(training: str, language: str) -> str:
+    try:
+        return show.curves(learning.curves(training), language)
+    except UrvcError as error:
+        return show.problem(plainly(error, language))
 
 
 def plainly(error: Exception, language: str) -> str:
