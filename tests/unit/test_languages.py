@@ -12,6 +12,7 @@ import yaml
 from tiny.modules import TREE, modules
 
 from ultimate_rvc.cli.knobs import TITLES
+from ultimate_rvc.web.texts import PARTS, error_text
 
 LANGUAGE = TREE / "ultimate_rvc" / "web" / "languages" / "zh_TW.yaml"
 DOCUMENTS = [("README.md", "README.zh-TW.md"), ("docs/mac.md", "docs/mac.zh-TW.md")]
@@ -58,6 +59,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     for key, words in language()["choices"].items():
         yield from ((f"{key}={value}", text) for value, text in words.items())
     yield from language()["phrases"].items()
+    yield from language()["errors"].items()
 
 
 OPTIONS = _options()
@@ -68,8 +70,8 @@ def test_every_option_has_a_chinese_label_and_help_and_nothing_else_has() -> Non
     assert all(entry.keys() == {"label", "help"} for entry in language()["labels"].values())
 
 
-def test_the_file_holds_nothing_but_its_three_parts() -> None:
-    assert list(language()) == ["labels", "choices", "phrases"]
+def test_the_file_holds_nothing_but_its_parts() -> None:
+    assert tuple(language()) == PARTS
 
 
 @pytest.mark.parametrize("key", OPTIONS)
@@ -107,6 +109,27 @@ def test_a_phrase_keeps_its_placeholders_and_links() -> None:
     for phrase, said in language()["phrases"].items():
         assert PLACEHOLDER.findall(said) == PLACEHOLDER.findall(phrase), phrase
         assert re.findall(r"https?://", said) == re.findall(r"https?://", phrase), phrase
+
+
+def test_an_error_that_is_translated_is_one_that_the_program_has_and_keeps_what_varies() -> None:
+    raised = {_pattern_of(node) for module in modules() for node in ast.walk(module.tree)}
+    assert not language()["errors"].keys() - raised
+    for english, said in language()["errors"].items():
+        places = [f"{{{number}}}" for number in range(english.count("{}"))]
+        assert sorted(PLACEHOLDER.findall(said)) == places, english
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("'notes.wav' cannot be decoded (no codec); export it again as wav or flac",
+         "'notes.wav' 無法解碼（no codec）；請重新匯出為 wav 或 flac"),
+        ("main_gain is 30; it must lie between -20 and 20", "main_gain 是 30；必須介於 -20 與 20 之間"),
+        ("nobody has translated this; do something", "nobody has translated this; do something"),
+    ],
+)  # fmt: skip
+def test_an_error_is_said_in_chinese_with_what_varies(line: str, said: str) -> None:
+    assert (error_text(line, "zh-TW"), error_text(line, "en")) == (said, line)
 
 
 def test_every_stage_that_people_wait_for_is_translated() -> None:
@@ -172,6 +195,14 @@ def _first(tree: ast.Module, callers: set[str]) -> Iterator[str]:
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     for call in (call for call in calls if ast.unparse(call.func).split(".")[-1] in callers):
         yield from (word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str))
+
+
+def _pattern_of(node: ast.AST) -> str:
+    """A text of the program with {} for what varies; of anything else nothing."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    parts = node.values if isinstance(node, ast.JoinedStr) else []
+    return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
 
 
 def _constants(tree: ast.Module) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Page:
         """Whose request it is. Raises InputError for a browser without one."""
         found = self.sessions.find(request.cookies.get(COOKIE))
         if found is None:
-            raise UrvcError(self.text("this page has been open for long; load it again"))
+            raise UrvcError("this page has been open for long; load it again")
         return found
 
     def submit(self, request: Any, make: Any) -> str:

@@ -12,7 +12,7 @@ from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web import learning, library, show, singing
 from ultimate_rvc.web.desk import MOST_OF_ONE, Asked, Desk, Task
 from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
-from ultimate_rvc.web.texts import ENGLISH, text
+from ultimate_rvc.web.texts import ENGLISH, error_text, text
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -114,7 +114,7 @@ def plainly(error: Exception, language: str) -> str:
     """An error as its line for people."""
     if isinstance(error, QueueFull):
         return text("{} of your jobs are waiting or running already; wait for one, or cancel it", language, MOST_OF_ONE)
-    return text(without_places(str(error), Path.cwd()), language)
+    return error_text(without_places(str(error), Path.cwd()), language)
 
 
 def device_line(desk: Desk, language: str) -> str:

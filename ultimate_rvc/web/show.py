@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ultimate_rvc.covers.cover import Stage
 from ultimate_rvc.serve.job import ENDED, JobView, State
 from ultimate_rvc.web.desk import Task
-from ultimate_rvc.web.texts import stage_text, text
+from ultimate_rvc.web.texts import error_text, stage_text, text
 
 # What a job is called.
 KINDS: Mapping[str, str] = {
@@ -72,7 +72,7 @@ def _warnings(view: JobView) -> str:
 
 def _ending(task: Task, view: JobView, language: str, voices: Sequence[str]) -> str:
     if view.state is State.FAILED:
-        return problem(view.error or "")
+        return problem(error_text(view.error or "", language))
     return result(task, language, voices) if task.is_done else ""
 
 

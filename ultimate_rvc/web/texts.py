@@ -1,9 +1,10 @@
 """Every word of the page in the reader's language: English stands in the code, others in languages/CODE.yaml.
 
-{labels: {"Record.field": {label, help}}, choices: {"Record.field": {value: words}}, phrases: {"English phrase": "…"}}.
-What is missing stays English.
+{labels: {"Record.field": {label, help}}, choices: {"Record.field": {value: words}}, phrases: {"English phrase": "…"},
+errors: {"{} is empty; …": "… {0} …"}}. What is missing stays English.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field
 from functools import lru_cache
@@ -16,7 +17,7 @@ LANGUAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ENGLISH: ("English", ("en",)),
     "zh-TW": ("中文", ("zh",)),
 }
-PARTS = ("labels", "choices", "phrases")
+PARTS = ("labels", "choices", "phrases", "errors")
 FOLDER = Path(__file__).parent / "languages"
 
 
@@ -24,6 +25,19 @@ def text(english: str, language: str, *values: Any) -> str:
     """The phrase in that language, with the values in the places of its {}."""
     phrase = _known(language)["phrases"].get(english, english)
     return phrase.format(*values) if values else phrase
+
+
+def error_text(line: str, language: str) -> str:
+    """What went wrong, in that language where it has words for it; what stood in the places of {} stays."""
+    for english, words in _known(language)["errors"].items():
+        if found := _pattern(english).fullmatch(line):
+            return words.format(*found.groups())
+    return line
+
+
+@lru_cache
+def _pattern(english: str) -> re.Pattern[str]:
+    return re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL)
 
 
 def label_of(record: type, spec: Field, language: str) -> str:
