@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from tiny.modules import TREE
+from ultimate_rvc import options
 from ultimate_rvc.web.controls import controls
-from ultimate_rvc.web.singing import SONG_RECORDS
 
 ADDRESS = "http://127.0.0.1"
 PATIENCE_S = 60.0
+# Those of a song are in every form of one.
+SONG_RECORDS = (
+    *(options.PitchOptions, options.EmbedderOptions, options.VoiceOptions, options.SeparationOptions),
+    *(options.EffectOptions, options.MixOptions, options.CoverOptions),
+)
 READY = re.compile(r"The page is at (http://\S+)")
 
 

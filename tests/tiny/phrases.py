@@ -23,8 +23,8 @@ STAGES = (
     *("load voice", "cut", "highpass", "pitch", "embed", "retrieve", "synthesize", "gather", "finish", "convert"),
     *("convert vocals", "convert backup vocals", "effects", "shift instrumentals", "shift backup vocals", "listen"),
     *("mix and save", "cover", "plot", "speak", "save", "copy files", "verify voices", "memory", "train", "index"),
-    *("read files", "cut into slices", "content", "find pitch", "Converted vocals", "Effected vocals", "Converted backup vocals"),
-    *("Shifted instrumentals", "Shifted backup vocals", "Speech", "Converted speech", "Picture"),
+    *("read files", "cut into slices", "content", "find pitch", "Converted vocals", "Effected vocals"),
+    *("Converted backup vocals", "Shifted instrumentals", "Shifted backup vocals", "Speech", "Converted speech", "Picture"),
 )
 
 
@@ -36,7 +36,8 @@ def phrases() -> list[str]:
     steps = {words for heading, button, *_ in generate.STEPS for words in (heading, button)}
     checks = {words for words, *_ in voices.CHECKS}
     stems = {name.value for name in StemName}
-    return sorted((found | told | steps | checks | titles | stems | {"Cancel", "Remove", *STAGES}) - {State.QUEUED.value})
+    every = found | told | steps | checks | titles | stems | {"Cancel", "Remove", *STAGES}
+    return sorted(every - {State.QUEUED.value})
 
 
 def _given(tree: ast.AST) -> set[str]:

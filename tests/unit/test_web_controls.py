@@ -10,13 +10,11 @@ from ultimate_rvc.options import (
     CoverOptions,
     EmbedderOptions,
     MixOptions,
-    OptimizationConfig,
     PitchOptions,
     SeparationOptions,
 )
 from ultimate_rvc.options_training import HardwareOptions, TrainingOptions
 from ultimate_rvc.web.controls import LEFT_OPEN, SHOWN, Kind, controls, record_of
-from ultimate_rvc.web.singing import SONG_RECORDS, SPEECH_RECORDS
 
 TRAINING = (
     options_training.DatasetOptions,
@@ -26,7 +24,8 @@ TRAINING = (
     HardwareOptions,
     TrainingOptions,
 )
-EVERY = (*SONG_RECORDS, *SPEECH_RECORDS, OptimizationConfig, *TRAINING)
+SPEECH = (options.SpeechPitchOptions, options.SpeechVoiceOptions, options.FileOptions)
+EVERY = (*options.RECORDS, *SPEECH, *TRAINING)
 
 
 def _shown(record: type) -> dict:

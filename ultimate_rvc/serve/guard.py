@@ -19,13 +19,12 @@ POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self' blob:; "
     "frame-ancestors 'none'"
 )
-HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
+KEPT_APART = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
 )
+HEADERS = ((b"content-security-policy", POLICY.encode()), *KEPT_APART, (b"cache-control", b"no-store"))
 
 Header = tuple[bytes, bytes]
 App = Callable[[Any, Any, Any], Awaitable[None]]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from ultimate_rvc.serve.guard import Guard
+from ultimate_rvc.serve.guard import KEPT_APART, Guard
 from ultimate_rvc.web import page, routes
 from ultimate_rvc.web.desk import Desk
 from ultimate_rvc.web.form import Page
@@ -28,12 +28,7 @@ POLICY = (
     "connect-src 'self' data: blob:; frame-src 'none'; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-)
+HEADERS = ((b"content-security-policy", POLICY.encode()), *KEPT_APART)
 LANGUAGE_COOKIE = "urvc_language"
 YEAR_S = 365 * 86_400
 # Gradio would fetch an address for whoever asks.

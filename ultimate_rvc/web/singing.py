@@ -33,24 +33,6 @@ if TYPE_CHECKING:
     from ultimate_rvc.covers.conversion import OpenConverter
     from ultimate_rvc.rvc.infer.infer import VoiceConverter
 
-SONG_RECORDS = (
-    PitchOptions,
-    EmbedderOptions,
-    VoiceOptions,
-    SeparationOptions,
-    EffectOptions,
-    MixOptions,
-    CoverOptions,
-)
-SPEECH_RECORDS = (
-    SpeakingOptions,
-    SpeechPitchOptions,
-    EmbedderOptions,
-    SpeechVoiceOptions,
-    EffectOptions,
-    SpeechMixOptions,
-    FileOptions,
-)
 LONGEST_TEXT = 20_000
 TITLE_CHARACTERS = 60
 

@@ -12,7 +12,7 @@ Keys of our own, all optional, each the field's usual way where it is left out:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,41 +164,51 @@ def _frozen(value: Any) -> Any:
 
 
 def _check(config: TrainingConfig) -> None:
-    data, model, path = config.data, config.model, config.path
+    for fits, told in (*_of_time(config), *_of_networks(config)):
+        if not fits:
+            raise OptionError(f"{config.path}: {told}")
+
+
+def _of_time(config: TrainingConfig) -> Iterator[tuple[bool, str]]:
+    """What must fit of rates and lengths, and what is said where it does not."""
+    data, model = config.data, config.model
     hop = config.voice(1).hop_samples
+    segment = config.train.segment_size
     stages = list(zip(model.upsample_rates, model.upsample_kernel_sizes, strict=False))
-    for wrong, told in (
-        (hop != data.hop_length, f"upsample_rates give {hop} samples a frame, data.hop_length {data.hop_length}"),
-        (
-            data.hop_length * FRAMES_PER_SECOND != data.sample_rate,
-            f"data.hop_length is {data.hop_length}; expected data.sample_rate / {FRAMES_PER_SECOND}",
-        ),
-        (
-            config.train.segment_size % data.hop_length != 0 or config.segment_frames < 1,
-            f"train.segment_size is {config.train.segment_size}; it must be whole frames of {data.hop_length}",
-        ),
-        (
-            model.text_enc_hidden_dim not in VERSION_OF_FEATURES,
-            f"text_enc_hidden_dim is {model.text_enc_hidden_dim}; RVC voices have one of {FEATURES_OF_VERSION}",
-        ),
-        (
-            len(model.upsample_rates) != len(model.upsample_kernel_sizes) or not all(_upsamples(*s) for s in stages),
-            f"model.upsample_kernel_sizes {model.upsample_kernel_sizes} do not suit upsample_rates "
-            f"{model.upsample_rates}; an odd rate needs twice as many taps, an even one an even number of them",
-        ),
-        (model.resblock != "1", f"model.resblock is {model.resblock!r}; RVC voices have '1'"),
-        (
-            model.discriminator not in (None, *DISCRIMINATORS),
-            f"model.discriminator is {model.discriminator!r}; choose from {', '.join(DISCRIMINATORS)}",
-        ),
-        (model.inter_channels % 2 != 0, f"model.inter_channels is {model.inter_channels}; it must be even"),
-        (
-            model.hidden_channels % model.n_heads != 0,
-            f"model.hidden_channels is {model.hidden_channels}; n_heads, {model.n_heads}, must divide it",
-        ),
-    ):
-        if wrong:
-            raise OptionError(f"{path}: {told}")
+    yield hop == data.hop_length, f"upsample_rates give {hop} samples a frame, data.hop_length {data.hop_length}"
+    yield (
+        data.hop_length * FRAMES_PER_SECOND == data.sample_rate,
+        f"data.hop_length is {data.hop_length}; expected data.sample_rate / {FRAMES_PER_SECOND}",
+    )
+    yield (
+        segment % data.hop_length == 0 and config.segment_frames > 0,
+        f"train.segment_size is {segment}; it must be whole frames of {data.hop_length}",
+    )
+    yield (
+        len(model.upsample_rates) == len(model.upsample_kernel_sizes) and all(_upsamples(*stage) for stage in stages),
+        f"model.upsample_kernel_sizes {model.upsample_kernel_sizes} do not suit upsample_rates "
+        f"{model.upsample_rates}; an odd rate needs twice as many taps, an even one an even number of them",
+    )
+
+
+def _of_networks(config: TrainingConfig) -> Iterator[tuple[bool, str]]:
+    """What must fit of the networks' sizes, and what is said where it does not."""
+    model = config.model
+    features, judges = model.text_enc_hidden_dim, model.discriminator
+    yield (
+        features in VERSION_OF_FEATURES,
+        f"text_enc_hidden_dim is {features}; RVC voices have one of {FEATURES_OF_VERSION}",
+    )
+    yield model.resblock == "1", f"model.resblock is {model.resblock!r}; RVC voices have '1'"
+    yield (
+        judges in (None, *DISCRIMINATORS),
+        f"model.discriminator is {judges!r}; choose from {', '.join(DISCRIMINATORS)}",
+    )
+    yield model.inter_channels % 2 == 0, f"model.inter_channels is {model.inter_channels}; it must be even"
+    yield (
+        model.hidden_channels % model.n_heads == 0,
+        f"model.hidden_channels is {model.hidden_channels}; n_heads, {model.n_heads}, must divide it",
+    )
 
 
 def _upsamples(rate: int, taps: int) -> bool:
