@@ -17,10 +17,7 @@ def speak(texts: list[str], voice: str, folder: Path) -> dict[Path, list[Phone]]
 
 
 def _saving(text: str, stem: Path) -> str:
-    return (
-        f'(let ((u (SynthText "{text}"))) '
-        f"(utt.save.wave u \"{stem}.wav\" 'riff) (utt.save.segs u \"{stem}.segs\"))\n"
-    )
+    return f'(let ((u (SynthText "{text}"))) (utt.save.wave u "{stem}.wav" \'riff) (utt.save.segs u "{stem}.segs"))\n'
 
 
 def _phones(segs: Path) -> list[Phone]:

@@ -112,5 +112,3 @@ def tracker_error(clips: Sequence[Clip]) -> dict[str, Following]:
     """How far the tracker itself is off where the melody was annotated by hand."""
     found = ((clip, track(clip.sound.wav_16k)) for clip in clips if clip.f0 is not None)
     return {clip.name: follow(f0, every_frame(clip.f0, len(f0))) for clip, f0 in found}
-
-

@@ -24,7 +24,8 @@ STAGES = (
     *("convert vocals", "convert backup vocals", "effects", "shift instrumentals", "shift backup vocals", "listen"),
     *("mix and save", "cover", "plot", "speak", "save", "copy files", "verify voices", "memory", "train", "index"),
     *("read files", "cut into slices", "content", "find pitch", "Converted vocals", "Effected vocals"),
-    *("Converted backup vocals", "Shifted instrumentals", "Shifted backup vocals", "Speech", "Converted speech", "Picture"),
+    *("Converted backup vocals", "Shifted instrumentals", "Shifted backup vocals", "Speech", "Converted speech"),
+    "Picture",
 )
 
 

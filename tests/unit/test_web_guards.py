@@ -9,7 +9,9 @@ from ultimate_rvc.web import guards
 from ultimate_rvc.web.sessions import FORGOTTEN_AFTER_S, Sessions
 
 
-@pytest.mark.parametrize("given", ["/etc/passwd", "file:///etc/passwd", "song.wav", "~/song.wav", "ftp://x/y", "https://"])
+@pytest.mark.parametrize(
+    "given", ["/etc/passwd", "file:///etc/passwd", "song.wav", "~/song.wav", "ftp://x/y", "https://"]
+)
 def test_a_path_is_no_address(given: str) -> None:
     with pytest.raises(OptionError, match="https://"):
         guards.web_address(given)

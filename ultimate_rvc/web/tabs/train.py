@@ -43,7 +43,7 @@ def draw(page: Page) -> None:
             _step(page, name, "6 Export", "Make a voice of the last checkpoint", "export", (), voice=voice)
         with gr.Column(scale=2, min_width=280):
             page.jobs(TRAINING)
-            gr.HTML(f'<h3>{t("Losses")}</h3><div data-urvc-curves>{t("No figures yet.")}</div>')
+            gr.HTML(f"<h3>{t('Losses')}</h3><div data-urvc-curves>{t('No figures yet.')}</div>")
 
 
 def _recordings(page: Page) -> Any:
@@ -79,9 +79,7 @@ def _populating(page: Page, session: Session, dataset: str, files: Any) -> Asked
     return Asked(TRAINING, "populate", name, work)
 
 
-def _step(
-    page: Page, name: Any, heading: str, words: str, step: str, records: Sequence[type], **extra: Any
-) -> None:
+def _step(page: Page, name: Any, heading: str, words: str, step: str, records: Sequence[type], **extra: Any) -> None:
     """A step with its options; `extra` are fields that it takes besides, by what the step calls them."""
     import gradio as gr
 
