@@ -11,7 +11,7 @@ from ultimate_rvc.web.controls import SWITCHES
 from ultimate_rvc.web.form import TITLES
 from ultimate_rvc.web.page import TABS
 from ultimate_rvc.web.show import KINDS
-from ultimate_rvc.web.tabs import generate, voices
+from ultimate_rvc.web.tabs import generate, speech, voices
 
 FOLDER = Path(ultimate_rvc.web.__file__).parent
 # Functions whose first text is a phrase, and those where it comes later.
@@ -34,10 +34,13 @@ def phrases() -> list[str]:
     found = {phrase for path in FOLDER.rglob("*.py") for phrase in _given(ast.parse(path.read_text(encoding="utf-8")))}
     told = {*SWITCHES, "none", *library.HEAD, *(words for _, words, _ in TABS), *(state.value for state in State)}
     titles = {*TITLES.values(), *KINDS.values()}
-    steps = {words for heading, button, *_ in generate.STEPS for words in (heading, button)}
+    notes = {*library.COMPANION_HEAD, *library.KIND_NAMES.values(), "here", "your own", "not on this machine"}
+    steps = {heading for heading, _ in speech.SECTIONS} | {
+        words for heading, button, *_ in generate.STEPS for words in (heading, button)
+    }
     checks = {words for words, *_ in voices.CHECKS}
     stems = {name.value for name in StemName}
-    every = found | told | steps | checks | titles | stems | {"Cancel", "Remove", *STAGES}
+    every = found | told | steps | checks | titles | notes | stems | {"Cancel", "Remove", *STAGES}
     return sorted(every - {State.QUEUED.value})
 
 

@@ -94,7 +94,7 @@ def _passes(
     voice: "SpeechVoice", *, locale: str | None, content_category: Sequence[str], voice_personality: Sequence[str]
 ) -> bool:
     return (
-        (locale is None or f"-{locale}".lower() in f"-{voice.locale}".lower())
+        voice.speaks(locale)
         and _has_one(voice.categories, content_category)
         and _has_one(voice.personalities, voice_personality)
     )

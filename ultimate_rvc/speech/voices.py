@@ -13,3 +13,7 @@ class SpeechVoice:
     categories: tuple[str, ...] = ()
     personalities: tuple[str, ...] = ()
     status: str = ""
+
+    def speaks(self, locale: str | None) -> bool:
+        """Whether its locale holds this one: en and en-GB are in en-GB. None is any."""
+        return locale is None or f"-{locale}".lower() in f"-{self.locale}".lower()

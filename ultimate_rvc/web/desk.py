@@ -29,7 +29,7 @@ LIMITS = ServerOptions(queue=50, keep=10_000, keep_minutes=24 * 60.0)
 MOST_OF_ONE = 6
 PATIENCE_S = 10.0
 # Where a session's uploads are taken in.
-UPLOADS, VOICES, RECORDINGS, TEXTS = PLACES = ("uploads", "voices", "recordings", "texts")
+UPLOADS, VOICES, RECORDINGS, TEXTS, ENCODERS = PLACES = ("uploads", "voices", "recordings", "texts", "encoders")
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,11 @@ class Form:
             return None if one.kind is Kind.FILE else ""
         return one.shown(self.base.get(one.spec.name, one.spec.default))
 
+    def component_of(self, record: type, name: str) -> Any:
+        """The control of an option, for what reads that one alone."""
+        key = f"{record.__name__}.{name}"
+        return next(drawn for one, drawn in zip(self.controls, self.components, strict=True) if one.key == key)
+
     def shown(self, values: Sequence[Any]) -> dict[str, Any]:
         """What the fields hold, by their keys."""
         return {one.key: value for one, value in zip(self.controls, values, strict=True)}

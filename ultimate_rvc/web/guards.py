@@ -13,6 +13,7 @@ from ultimate_rvc.voices import VoiceFiles, find_voice, list_voices
 ADDRESS = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
 SOUNDS = ("audio", "video", ".opus", ".mka", ".wma", ".m4b")
 VOICES = (".pth", ".pt", ".safetensors", ".index", ".zip", ".gz", ".tgz", ".tar")
+ENCODERS = (".json", ".safetensors", ".bin")
 UPLOAD_MB = 500
 BYTES_PER_MB = 1_000_000
 

@@ -88,6 +88,7 @@ def _offer_figures(router: "APIRouter", desk: Desk, session_of: SessionOf) -> No
 
     offer("/device", lambda _, language: device_line(desk, language))
     offer("/voices", lambda _, language: library.listing(language))
+    offer("/companions", lambda _, language: library.companions(language))
     offer("/curves", lambda request, language: _curves(request.query_params.get("training", ""), language))
 
 

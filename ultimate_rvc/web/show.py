@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     Stage.EFFECTS: "Effected vocals",
     Stage.MIX: "Song cover",
     "speech": "Speech",
+    "speakers": "Who can speak",
     "picture": "Picture",
     "import": "Import",
     "download": "Download",

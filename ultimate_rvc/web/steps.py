@@ -83,22 +83,33 @@ def index(experiment: Experiment, order: Order, on_progress: OnProgress) -> Endi
 
 
 def export(experiment: Experiment, order: Order, on_progress: OnProgress) -> Ending:
-    """A voice of the last checkpoint, into the library if it is given a name there."""
-    from ultimate_rvc.rvc.train.checkpoints import pairs
+    """A voice of a checkpoint, into the library if it is given a name there."""
     from ultimate_rvc.rvc.train.export import export_checkpoint
     from ultimate_rvc.voices.importing import check_name, import_voice
 
     name = (order.get("voice") or "").strip()
     if name:
         check_name(name)
-    found = next((pair.generator for pair in reversed(pairs(experiment))), None)
-    if found is None:
-        raise OptionError(f"{experiment.name!r} has no checkpoint yet; start the training first")
-    path = export_checkpoint(found, experiment.folder / f"{experiment.name}.pth", experiment, None)
+    found = _checkpoint(experiment, order.get("epoch"))
+    path = export_checkpoint(
+        found, experiment.folder / f"{experiment.name}.pth", experiment, order.get("vocoder") or None
+    )
     if name:
         parts = [path, *([experiment.index] if experiment.index.is_file() else [])]
         import_voice(parts, name=name, on_progress=on_progress)
     return {"said": [path.name, *([f"{name!r} is among the voices now"] if name else [])]}
+
+
+def _checkpoint(experiment: Experiment, epoch: float | None) -> Path:
+    """The last one, or that of an epoch."""
+    from ultimate_rvc.rvc.train.checkpoints import pairs
+
+    there = {pair.number: pair.generator for pair in pairs(experiment)}
+    if not there:
+        raise OptionError(f"{experiment.name!r} has no checkpoint yet; start the training first")
+    if epoch is not None and epoch not in there:
+        raise OptionError(f"there is no checkpoint of epoch {epoch:g}; there are {', '.join(map(str, there))}")
+    return there[max(there) if epoch is None else int(epoch)]
 
 
 STEPS: Mapping[str, Callable[[Experiment, Order, OnProgress], Ending]] = {

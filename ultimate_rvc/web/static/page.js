@@ -54,7 +54,7 @@
       busy ||= found.busy;
     }
     await figures();
-    if (!busy) await voices();
+    if (!busy) await tables();
     looking = false;
     if (once_more) { once_more = false; return look(); }
     timer = setTimeout(look, busy ? BUSY_MS : QUIET_MS);
@@ -68,10 +68,11 @@
     if (found && spot.shown !== found.html) spot.innerHTML = spot.shown = found.html;
   }
 
-  async function voices() {
-    const spot = document.querySelector("[data-urvc-voices]");
-    const found = spot && (await asked(`/mine/voices?${query({})}`));
-    if (found && spot.shown !== found.html) spot.innerHTML = spot.shown = found.html;
+  async function tables() {
+    for (const spot of document.querySelectorAll("[data-urvc-html]")) {
+      const found = spot.checkVisibility() && (await asked(`/mine/${spot.dataset.urvcHtml}?${query({})}`));
+      if (found && spot.shown !== found.html) spot.innerHTML = spot.shown = found.html;
+    }
   }
 
   async function strip() {

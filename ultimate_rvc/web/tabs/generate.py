@@ -1,29 +1,24 @@
-"""Covers, in one click or stage by stage, and speech."""
+"""Covers, in one click or stage by stage; speech lies beside them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ultimate_rvc.covers.cover import Stage
-from ultimate_rvc.errors import InputError
 from ultimate_rvc.options import (
     CoverOptions,
     EffectOptions,
     EmbedderOptions,
-    FileOptions,
     MixOptions,
     PitchOptions,
     SeparationOptions,
-    SpeakingOptions,
-    SpeechMixOptions,
-    SpeechPitchOptions,
-    SpeechVoiceOptions,
     VoiceOptions,
 )
 from ultimate_rvc.web import guards
-from ultimate_rvc.web.desk import MAKING, TEXTS, Asked
+from ultimate_rvc.web.desk import MAKING, Asked
 from ultimate_rvc.web.form import LOOK, QUIET, Form, Page
 from ultimate_rvc.web.sessions import Session
-from ultimate_rvc.web.singing import Saying, Song, Wanted, cover, speech
+from ultimate_rvc.web.singing import Song, Wanted, cover
+from ultimate_rvc.web.tabs import speech
 
 # The stages of a cover: heading, button, what it makes, and whose options it takes.
 STEPS = (
@@ -33,7 +28,6 @@ STEPS = (
     ("4 Mix and file", "Mix and save", Stage.MIX, (MixOptions, CoverOptions)),
 )
 SONG_INPUTS = 6
-MOST_TEXT_BYTES = 100_000
 
 
 def draw(page: Page) -> None:
@@ -45,7 +39,7 @@ def draw(page: Page) -> None:
             with gr.Tab(page.text("Song cover"), id="song"):
                 _song(page)
             with gr.Tab(page.text("Speech"), id="speech"):
-                _speech(page)
+                speech.draw(page)
         with gr.Column(scale=2, min_width=280):
             page.jobs(MAKING)
 
@@ -105,46 +99,3 @@ def _given(page: Page, session: Session, given: Sequence[Any], shown: dict[str, 
         address or "",
         *(page.taken_in(each, session) for each in (vocals, instrumentals, backup, cookies, curve)),
     )
-
-
-def _speech(page: Page) -> None:
-    import gradio as gr
-
-    t = page.text
-    form = Form(page, "speech", page.desk.preset)
-    words = gr.Textbox(label=t("The text"), lines=5, max_length=20_000, elem_id="speech-text")
-    file = gr.File(label=t("… or a text file"), file_types=[".txt"], height=140)
-    voice = page.voice_list("Voice", elem_id="speech-voice")
-    button = gr.Button(t("Say it"), variant="primary", elem_id="speech-make")
-    message = page.message()
-    for heading, records in (
-        ("1 Speaking", (SpeakingOptions,)),
-        ("2 The voice", (SpeechPitchOptions, EmbedderOptions, SpeechVoiceOptions)),
-        ("3 Effects", (EffectOptions,)),
-        ("4 Mix and file", (SpeechMixOptions, FileOptions)),
-    ):
-        with gr.Accordion(t(heading), open=False):
-            for record in records:
-                form.section(record)
-
-    def ask(request: gr.Request, words: str, file: Any, voice: str, *values: Any) -> str:
-        def make(session: Session) -> Asked:
-            shown = form.shown(values)
-            text = _text_in(page, session, file) if file else words or ""
-            curve = page.taken_in(shown.get("SpeechPitchOptions.f0_file"), session)
-            return speech(page.desk, Saying(text, voice, shown, session.folder / TEXTS, curve))
-
-        return page.submit(request, make)
-
-    inputs = [words, file, voice, *form.components]
-    button.click(ask, inputs, message, **QUIET).then(None, js=LOOK)
-
-
-def _text_in(page: Page, session: Session, file: Any) -> str:
-    path = page.taken_in(file, session)
-    if path is None or path.stat().st_size > MOST_TEXT_BYTES:
-        raise InputError("the text file is too large; say less at once")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is no text in UTF-8; save it as that") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options_training import (
+    VOCODERS,
     DatasetOptions,
     FeatureOptions,
     HardwareOptions,
@@ -38,12 +39,27 @@ def draw(page: Page) -> None:
             records = (TrainingOptions, HardwareOptions, IndexOptions)
             _step(page, name, "4 Training", "Start the training", "run", records)
             _step(page, name, "5 Index", "Build the index", "index", (IndexOptions,))
-            voice = gr.Textbox(label=t("Put it among the voices as (left out: it stays in its folder)"), max_length=100,
-                               render=False)  # fmt: skip
-            _step(page, name, "6 Export", "Make a voice of the last checkpoint", "export", (), voice=voice)
+            _step(page, name, "6 Export", "Make a voice of a checkpoint", "export", (), **_export_fields(page))
         with gr.Column(scale=2, min_width=280):
             page.jobs(TRAINING)
             gr.HTML(f"<h3>{t('Losses')}</h3><div data-urvc-curves>{t('No figures yet.')}</div>")
+
+
+def _export_fields(page: Page) -> dict[str, Any]:
+    """What the export takes besides the training's name; they are drawn with its step."""
+    import gradio as gr
+
+    t, later = page.text, {"render": False}
+    kinds = [(t("as the names in it say"), ""), *VOCODERS]
+    return {
+        "voice": gr.Textbox(
+            label=t("Put it among the voices as (left out: it stays in its folder)"), max_length=100, **later
+        ),
+        "epoch": gr.Number(
+            None, label=t("Epoch of the checkpoint (left out: the last)"), precision=0, minimum=1, **later
+        ),
+        "vocoder": gr.Dropdown(kinds, value="", label=t("Vocoder"), **later),
+    }
 
 
 def _recordings(page: Page) -> Any:

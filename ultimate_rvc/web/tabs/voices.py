@@ -19,6 +19,8 @@ from ultimate_rvc.web import guards, show
 from ultimate_rvc.web.desk import LIBRARY, VOICES, Asked, Outcome
 from ultimate_rvc.web.form import LOOK, QUIET, Page
 from ultimate_rvc.web.sessions import Session
+from ultimate_rvc.web.tabs import companions
+from ultimate_rvc.web.tabs.question import Question
 
 
 def draw(page: Page) -> None:
@@ -27,9 +29,10 @@ def draw(page: Page) -> None:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            gr.HTML('<div data-urvc-voices id="voice-list">…</div>')
+            gr.HTML('<div data-urvc-html="voices" id="voice-list">…</div>')
             _getting(page)
             _changing(page)
+            companions.draw(page)
         with gr.Column(scale=2, min_width=280):
             page.jobs(LIBRARY)
 
@@ -90,12 +93,12 @@ def _changing(page: Page) -> None:
         with gr.Row():
             named = gr.Button(page.text("Rename"), size="sm", elem_id="voice-rename")
             doomed = gr.Button(page.text("Delete"), size="sm", variant="stop", elem_id="voice-delete")
-        question = _Question(page)
+        question = Question(page, "voice")
         message = page.message()
     for button, ask in jobs:
         button.click(ask, voice, message, **QUIET).then(None, js=LOOK)
     _renaming(page, named, voice, new, message)
-    question.connect(page, doomed, voice, message)
+    _deleting(page, doomed, voice, question, message)
 
 
 def _job_button(page: Page, words: str, name: str, make: Callable[[str], Asked]) -> tuple[Any, Any]:
@@ -119,38 +122,12 @@ def _renaming(page: Page, button: Any, voice: Any, new: Any, message: Any) -> No
     button.click(renaming, [voice, new], [message, *lists], **QUIET).then(None, js=LOOK)
 
 
-class _Question:
-    """What is asked before a voice is deleted, and what both answers do."""
+def _deleting(page: Page, button: Any, voice: Any, question: Question, message: Any) -> None:
+    def ask(name: str | None) -> str:
+        what = weigh(guards.known_voice(name).name)
+        return page.text("Delete {}: {} files, {}?", what.name, what.files, show.size(what.bytes))
 
-    def __init__(self, page: Page):
-        import gradio as gr
-
-        with gr.Row(visible=False) as self.row:
-            self.words = gr.HTML()
-            self.yes = gr.Button(page.text("Yes, delete it"), variant="stop", elem_id="voice-delete-yes")
-            self.no = gr.Button(page.text("Keep it"), elem_id="voice-delete-no")
-
-    def connect(self, page: Page, button: Any, voice: Any, message: Any) -> None:
-        """`button` asks; `voice` is the list that says whom."""
-        import gradio as gr
-
-        renewed, lists = page.renewal()
-
-        def asking(name: str) -> list[Any]:
-            with page.told() as told:
-                what = weigh(guards.known_voice(name).name)
-                line = page.text("Delete {}: {} files, {}?", what.name, what.files, show.size(what.bytes))
-                return ["", gr.update(visible=True), f"<p>{show.escape(line)}</p>"]
-            return [told[0], gr.update(visible=False), ""]
-
-        def deleting(name: str) -> list[Any]:
-            with page.told() as told:
-                delete(guards.known_voice(name).name)
-            return [told[0], gr.update(visible=False), *renewed()]
-
-        button.click(asking, voice, [message, self.row, self.words], **QUIET)
-        self.yes.click(deleting, voice, [message, self.row, *lists], **QUIET).then(None, js=LOOK)
-        self.no.click(lambda: gr.update(visible=False), None, self.row, **QUIET)
+    question.connect(page, button, voice, message, ask, lambda name: delete(guards.known_voice(name).name))
 
 
 def _verifying(voice: str) -> Asked:
