@@ -1,4 +1,4 @@
-"""Content encoders and pitch models: which are here, and how others get here; nothing is fetched unless it is asked for."""
+"""Content encoders and pitch models: which are here, and how others get here."""
 
 from typing import Any
 

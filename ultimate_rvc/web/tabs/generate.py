@@ -1,6 +1,6 @@
 """Covers, in one click or stage by stage; speech lies beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ultimate_rvc.covers.cover import Stage
@@ -27,7 +27,8 @@ STEPS = (
     ("3 Effects on the vocals", "Add the effects", Stage.EFFECTS, (EffectOptions,)),
     ("4 Mix and file", "Mix and save", Stage.MIX, (MixOptions, CoverOptions)),
 )
-SONG_INPUTS = 6
+# Fields before those of the options, but for the files: each of these is a job of its own.
+SONG_INPUTS = 5
 
 
 def draw(page: Page) -> None:
@@ -49,8 +50,12 @@ def _song(page: Page) -> None:
 
     t = page.text
     form = Form(page, "song", page.desk.preset)
-    file = gr.File(
-        label=t("The song: a file from this device"), file_types=list(guards.SOUNDS), height=140, elem_id="song-file"
+    files = gr.File(
+        label=t("The song, or several: files from this device"),
+        file_types=list(guards.SOUNDS),
+        file_count="multiple",
+        height=140,
+        elem_id="song-file",
     )
     address = gr.Textbox(label=t("… or its address on the web (https://…)"), max_length=500, elem_id="song-address")
     voice = page.voice_list("Voice", elem_id="song-voice")
@@ -71,7 +76,7 @@ def _song(page: Page) -> None:
             button = gr.Button(t(words), elem_id=f"run-{stage}")
             buttons.append((button, stage))
             gr.HTML(f'<div data-urvc-stage="{stage}"></div>')
-    inputs = [file, address, *own, cookies, voice, *form.components]
+    inputs = [files, address, *own, cookies, voice, *form.components]
     for button, stage in buttons:
         button.click(_asking(page, form, stage), inputs, message, **QUIET).then(None, js=LOOK)
 
@@ -79,14 +84,18 @@ def _song(page: Page) -> None:
 def _asking(page: Page, form: Form, stage: Stage) -> Any:
     import gradio as gr
 
-    def ask(request: gr.Request, *values: Any) -> str:
+    def ask(request: gr.Request, files: Sequence[str] | None, *values: Any) -> str:
+        told = [page.submit(request, one_song(file, *values)) for file in files or [None]]
+        return "".join(dict.fromkeys(told))
+
+    def one_song(file: str | None, *values: Any) -> Callable[[Session], Asked]:
         given, voice, shown = values[:SONG_INPUTS], values[SONG_INPUTS], form.shown(values[SONG_INPUTS + 1 :])
 
         def make(session: Session) -> Asked:
-            song = _given(page, session, given, shown)
+            song = _given(page, session, (file, *given), shown)
             return cover(page.desk, Wanted(song, voice, shown, session.mark), stage)
 
-        return page.submit(request, make)
+        return make
 
     return ask
 
