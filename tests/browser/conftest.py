@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from tiny import home as homes
 from tiny import pages
 from tiny.voices import write_voice
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "vocadito_10.wav"
+RECORDING_S = 4
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LOCALES = {"en": "en-GB", "zh-TW": "zh-TW"}
 # A machine may have other work too.
@@ -65,3 +68,12 @@ def open_page(browser: Any, site: tuple[str, Path]) -> Iterator[Any]:
         context.close()
     elsewhere = [url for url in asked if not url.startswith((site[0], "data:", "blob:"))]
     assert elsewhere == [] and complaints == []
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real recording, cut short."""
+    samples, rate = soundfile.read(EXAMPLE, frames=RECORDING_S * soundfile.info(EXAMPLE).samplerate)
+    path = tmp_path_factory.mktemp("songs") / "evening.wav"
+    soundfile.write(path, samples, rate)
+    return path

@@ -1,66 +1,30 @@
 """The page in a real browser: what somebody does on the first evening, by looking and clicking."""
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from tiny.clicks import (
+    LIBRARY,
+    LONG_MS,
+    MAKING,
+    SOON_MS,
+    as_it_is,
+    choose,
+    done,
+    first_cover,
+    take_song,
+    to_tab,
+    unfold,
+    until,
+)
 from tiny.home import VOICE
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "vocadito_10.wav"
 RECORDING_S, LONG_TIMES = 4, 40
-SOON_MS, LONG_MS = 60_000, 180_000
 PHONE = {"width": 375, "height": 740}
-MAKING = '[data-urvc-jobs="making"] article'
-LIBRARY = '[data-urvc-jobs="library"] article'
-
-
-@pytest.fixture(scope="session")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real recording, cut short."""
-    samples, rate = soundfile.read(EXAMPLE, frames=RECORDING_S * soundfile.info(EXAMPLE).samplerate)
-    path = tmp_path_factory.mktemp("songs") / "evening.wav"
-    soundfile.write(path, samples, rate)
-    return path
-
-
-def _unfold(page: Any, heading: str) -> None:
-    page.get_by_role("button", name=heading).first.click()
-
-
-def _choose(page: Any, place: str, value: str) -> None:
-    field = page.locator(f"{place} input").first
-    field.click()
-    page.get_by_role("option", name=value, exact=True).first.click()
-
-
-def _take_song(page: Any, song: Path) -> None:
-    page.locator("#song-file input[type=file]").set_input_files(str(song))
-    page.locator("#song-file").get_by_text(song.stem).first.wait_for(timeout=SOON_MS)
-
-
-def _as_it_is(page: Any) -> None:
-    """The song already is vocals, so that nothing has to be taken apart."""
-    _unfold(page, "1 Vocals and instruments")
-    _choose(page, "#song-SeparationOptions-separator", "none")
-
-
-def _first_cover(page: Any, song: Path) -> Any:
-    _take_song(page, song)
-    _as_it_is(page)
-    _choose(page, "#song-voice", VOICE)
-    page.locator("#song-make").click()
-    job = page.locator(MAKING).first
-    job.wait_for(timeout=SOON_MS)
-    return job
-
-
-def _done(page: Any, jobs: str = MAKING, state: str = "done") -> Any:
-    page.locator(f"{jobs}:first-child[data-state={state}]").wait_for(timeout=LONG_MS)
-    return page.locator(jobs).first
 
 
 def _seconds_of_sound(page: Any, job: Any) -> float:
@@ -80,24 +44,24 @@ def test_a_voice_is_imported_and_a_real_recording_sung_played_and_mixed_again(
     page.locator("#voice-files input[type=file]").set_input_files(str(site[1] / "incoming/Newcomer/Newcomer.pth"))
     page.locator("#voice-files").get_by_text("Newcomer").first.wait_for(timeout=SOON_MS)
     page.locator("#voice-import").click()
-    _done(page, LIBRARY)
+    done(page, LIBRARY)
     page.locator("#voice-list").get_by_text("Newcomer").wait_for(timeout=SOON_MS)
 
     page.get_by_role("tab", name="Generate").click()
-    _take_song(page, recording)
-    _as_it_is(page)
-    _choose(page, "#song-voice", "Newcomer")
+    take_song(page, recording)
+    as_it_is(page)
+    choose(page, "#song-voice", "Newcomer")
     page.locator("#song-make").click()
-    job = _done(page)
+    job = done(page)
     assert _seconds_of_sound(page, job) == pytest.approx(RECORDING_S, abs=0.2)
 
-    _unfold(page, "4 Mix and file")
+    unfold(page, "4 Mix and file")
     gain = page.locator("#song-MixOptions-main_gain input[type=number]")
     gain.fill("-6")
     gain.press("Tab")
     page.locator("#run-mix").click()
     page.locator(MAKING).nth(1).wait_for(timeout=SOON_MS)
-    job = _done(page)
+    job = done(page)
     job.get_by_text("Timings").click()
     rows = job.locator(".urvc-timings tbody tr").all_inner_texts()
     made = [row for row in rows if "from the cache" not in row]
@@ -106,42 +70,42 @@ def test_a_voice_is_imported_and_a_real_recording_sung_played_and_mixed_again(
     job.locator("select").select_option(VOICE)
     job.get_by_role("button", name="Sing it again").click()
     page.locator(MAKING).nth(2).wait_for(timeout=SOON_MS)
-    assert VOICE in _done(page).inner_text()
+    assert VOICE in done(page).inner_text()
     page.reload()
-    assert VOICE in _done(page).inner_text(), "a page that is loaded again finds its jobs"
+    assert VOICE in done(page).inner_text(), "a page that is loaded again finds its jobs"
 
 
 def test_the_bar_moves_and_a_cover_is_cancelled(open_page: Any, recording: Path, tmp_path: Path) -> None:
     samples, rate = soundfile.read(recording)
     soundfile.write(tmp_path / "long.wav", np.tile(samples, LONG_TIMES), rate)
     page = open_page()
-    _take_song(page, tmp_path / "long.wav")
-    _unfold(page, "1 Vocals and instruments")
-    _choose(page, "#song-SeparationOptions-separator", "classical")
-    _choose(page, "#song-voice", VOICE)
+    take_song(page, tmp_path / "long.wav")
+    unfold(page, "1 Vocals and instruments")
+    choose(page, "#song-SeparationOptions-separator", "classical")
+    choose(page, "#song-voice", VOICE)
     page.locator("#song-make").click()
     bar = page.locator(f"{MAKING} progress[value]")
     bar.wait_for(timeout=LONG_MS)
     before = float(bar.get_attribute("value") or 0)
-    _until(lambda: float(bar.get_attribute("value") or 0) > before)
+    until(lambda: float(bar.get_attribute("value") or 0) > before)
     assert "left" in page.locator(MAKING).first.inner_text()
     page.locator(MAKING).first.get_by_role("button", name="Cancel").click()
-    assert "cancelled" in _done(page, state="cancelled").inner_text()
+    assert "cancelled" in done(page, state="cancelled").inner_text()
 
 
 def test_a_text_that_is_called_wav_is_told_plainly(open_page: Any, tmp_path: Path) -> None:
     text = tmp_path / "notes.wav"
     text.write_text("This is no song.\n" * 20)
     page = open_page()
-    _first_cover(page, text)
-    told = _done(page, state="failed").locator(".urvc-problem").inner_text()
+    first_cover(page, text)
+    told = done(page, state="failed").locator(".urvc-problem").inner_text()
     assert told.startswith("'notes.wav' cannot be decoded") and "export it again" in told
 
 
 def test_two_users_do_not_see_each_others_jobs(open_page: Any, recording: Path) -> None:
     one, other = open_page(), open_page()
-    _first_cover(one, recording)
-    address = _done(one).locator("a[download]").first.get_attribute("href")
+    first_cover(one, recording)
+    address = done(one).locator("a[download]").first.get_attribute("href")
     other.reload()
     other.locator("#song-make").wait_for()
     other.wait_for_timeout(4000)
@@ -164,7 +128,7 @@ def test_the_language_is_the_browsers_and_can_be_switched(open_page: Any) -> Non
 def test_a_phone_needs_no_scrolling_sideways_and_the_colours_follow_the_browser(open_page: Any, scheme: str) -> None:
     page = open_page(viewport=PHONE, color_scheme=scheme)
     for tab in ("Voices", "Train", "Settings", "Generate"):
-        _to_tab(page, tab)
+        to_tab(page, tab)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
     shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -172,23 +136,13 @@ def test_a_phone_needs_no_scrolling_sideways_and_the_colours_follow_the_browser(
     assert (light > 127) == (scheme == "light")
 
 
-def _to_tab(page: Any, name: str) -> None:
-    """Tabs that do not fit are behind a button."""
-    tab = page.get_by_role("tab", name=name)
-    if not tab.first.is_visible():
-        page.locator(".overflow-menu button").first.click()
-        page.locator(".overflow-dropdown").get_by_text(name).click()
-    else:
-        tab.first.click()
-
-
 def test_the_keyboard_alone_is_enough(open_page: Any, recording: Path) -> None:
     page = open_page()
-    _take_song(page, recording)
-    _as_it_is(page)
+    take_song(page, recording)
+    as_it_is(page)
     page.locator("#song-make").focus()
     page.keyboard.press("Enter")
-    _done(page)
+    done(page)
     page.locator(f"{MAKING} button").first.focus()
     page.keyboard.press("Enter")
     page.locator(MAKING).first.wait_for(state="detached", timeout=SOON_MS)
@@ -201,38 +155,31 @@ def test_the_device_is_told_and_a_voice_is_deleted_after_a_question(open_page: A
     doomed.mkdir()
     (doomed / "Doomed.pth").write_bytes((site[1] / "incoming/Newcomer/Newcomer.pth").read_bytes())
     page.get_by_role("tab", name="Voices").click()
-    _unfold(page, "Verify, rename, delete")
-    _choose(page, "#voice-chosen", "Doomed")
+    unfold(page, "Verify, rename, delete")
+    choose(page, "#voice-chosen", "Doomed")
     page.locator("#voice-delete").click()
     page.locator("#voice-delete-yes").wait_for(timeout=SOON_MS)
     assert doomed.is_dir()
     page.locator("#voice-delete-yes").click()
-    _until(lambda: not doomed.exists())
+    until(lambda: not doomed.exists())
 
 
 def test_a_preset_is_saved_and_loaded_again(open_page: Any, site: tuple[str, Path]) -> None:
     page = open_page()
-    _unfold(page, "4 Mix and file")
+    unfold(page, "4 Mix and file")
     gain = page.locator("#song-MixOptions-main_gain input[type=number]")
     gain.fill("-3")
     gain.press("Tab")
     page.get_by_role("tab", name="Settings").click()
     page.locator("#preset-name textarea, #preset-name input").first.fill("evening")
     page.locator("#preset-save").click()
-    _until((site[1] / "configs" / "evening.yaml").is_file)
+    until((site[1] / "configs" / "evening.yaml").is_file)
     assert "main_gain: -3.0\n" in (site[1] / "configs" / "evening.yaml").read_text()
     page.reload()
     page.locator("#song-make").wait_for()
     page.get_by_role("tab", name="Settings").click()
-    _choose(page, "#preset-chosen", "evening")
+    choose(page, "#preset-chosen", "evening")
     page.locator("#preset-load").click()
     page.get_by_role("tab", name="Generate").click()
-    _unfold(page, "4 Mix and file")
-    _until(lambda: gain.input_value() == "-3")
-
-
-def _until(look: Any) -> None:
-    last = time.monotonic() + SOON_MS / 1000
-    while not look():
-        assert time.monotonic() < last
-        time.sleep(0.05)
+    unfold(page, "4 Mix and file")
+    until(lambda: gain.input_value() == "-3")

@@ -36,8 +36,11 @@ def _fetching(page: Page) -> None:
     def fetching(request: gr.Request, name: str | None) -> str:
         return page.submit(request, lambda _: _download(name))
 
+    def verifying(request: gr.Request) -> str:
+        return page.submit(request, lambda _: _verify())
+
     fetch.click(fetching, wanted, message, **QUIET).then(None, js=LOOK)
-    check.click(lambda request: page.submit(request, lambda _: _verify()), None, message, **QUIET).then(None, js=LOOK)
+    check.click(verifying, None, message, **QUIET).then(None, js=LOOK)
 
 
 def _download(name: str | None) -> Asked:
