@@ -166,7 +166,8 @@ def _describe(device: "torch.device") -> str:
         return f"NVIDIA {torch.cuda.get_device_name(device)} (cuda)"
     if device.type == "mps":
         return "Apple GPU (mps)"
-    return f"CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"CPU, {count} {'thread' if count == 1 else 'threads'}"
 
 
 def _memory_bytes(device: "torch.device") -> int:

@@ -12,7 +12,7 @@ import yaml
 from tiny.modules import TREE, modules
 
 from ultimate_rvc.cli.knobs import TITLES
-from ultimate_rvc.web.texts import PARTS, error_text
+from ultimate_rvc.web.texts import PARTS, line_text
 
 LANGUAGE = TREE / "ultimate_rvc" / "web" / "languages" / "zh_TW.yaml"
 DOCUMENTS = [("README.md", "README.zh-TW.md"), ("docs/mac.md", "docs/mac.zh-TW.md")]
@@ -59,7 +59,7 @@ def _texts() -> Iterator[tuple[str, str]]:
     for key, words in language()["choices"].items():
         yield from ((f"{key}={value}", text) for value, text in words.items())
     yield from language()["phrases"].items()
-    yield from language()["errors"].items()
+    yield from language()["lines"].items()
 
 
 OPTIONS = _options()
@@ -111,12 +111,12 @@ def test_a_phrase_keeps_its_placeholders_and_links() -> None:
         assert re.findall(r"https?://", said) == re.findall(r"https?://", phrase), phrase
 
 
-def test_an_error_that_is_translated_is_one_that_the_program_has_and_keeps_what_varies() -> None:
-    raised = {_pattern_of(node) for module in modules() for node in ast.walk(module.tree)}
-    assert not language()["errors"].keys() - raised
-    for english, said in language()["errors"].items():
+def test_a_line_that_is_translated_is_one_that_the_program_says_and_keeps_what_varies() -> None:
+    said_here = {_pattern_of(node) for module in modules() for node in ast.walk(module.tree)}
+    assert not language()["lines"].keys() - said_here
+    for english, said in language()["lines"].items():
         places = [f"{{{number}}}" for number in range(english.count("{}"))]
-        assert sorted(PLACEHOLDER.findall(said)) == places, english
+        assert set(PLACEHOLDER.findall(said)) <= set(places), english  # Chinese has no plural
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_an_error_that_is_translated_is_one_that_the_program_has_and_keeps_what_
         ("nobody has translated this; do something", "nobody has translated this; do something"),
     ],
 )  # fmt: skip
-def test_an_error_is_said_in_chinese_with_what_varies(line: str, said: str) -> None:
-    assert (error_text(line, "zh-TW"), error_text(line, "en")) == (said, line)
+def test_a_line_is_said_in_chinese_with_what_varies(line: str, said: str) -> None:
+    assert (line_text(line, "zh-TW"), line_text(line, "en")) == (said, line)
 
 
 def test_every_stage_that_people_wait_for_is_translated() -> None:

@@ -44,7 +44,9 @@ def theme() -> Any:
     """Gradio's look without the fonts that it would fetch."""
     import gradio as gr
 
-    return gr.themes.Default(font=list(FONTS), font_mono=list(FIXED_FONTS))
+    look = gr.themes.Default(font=list(FONTS), font_mono=list(FIXED_FONTS))
+    # Its own grey is too light to be read by everybody.
+    return look.set(block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300")
 
 
 def _top(page: Page) -> str:

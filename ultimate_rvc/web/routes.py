@@ -12,7 +12,7 @@ from ultimate_rvc.voices import list_voices
 from ultimate_rvc.web import learning, library, show, singing
 from ultimate_rvc.web.desk import MOST_OF_ONE, Asked, Desk, Task
 from ultimate_rvc.web.sessions import COOKIE, Session, Sessions
-from ultimate_rvc.web.texts import ENGLISH, error_text, text
+from ultimate_rvc.web.texts import ENGLISH, line_text, text
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -115,7 +115,7 @@ def plainly(error: Exception, language: str) -> str:
     """An error as its line for people."""
     if isinstance(error, QueueFull):
         return text("{} of your jobs are waiting or running already; wait for one, or cancel it", language, MOST_OF_ONE)
-    return error_text(without_places(str(error), Path.cwd()), language)
+    return line_text(without_places(str(error), Path.cwd()), language)
 
 
 def device_line(desk: Desk, language: str) -> str:
@@ -128,8 +128,9 @@ def device_line(desk: Desk, language: str) -> str:
     except UrvcError as error:
         return show.problem(str(error))
     precision = "fp16" if settings.use_fp16 else settings.precision
-    facts = (device.description, precision, text("{} of memory", language, show.size(device.memory_bytes)))
-    return " · ".join(show.escape(fact) for fact in facts)
+    memory = text("{} of memory", language, show.size(device.memory_bytes))
+    facts = (line_text(device.description, language), precision, memory)
+    return " · ".join(map(show.escape, facts))
 
 
 def _jobs(session: Session, board: str, language: str) -> dict[str, Any]:

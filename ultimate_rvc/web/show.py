@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ultimate_rvc.covers.cover import Stage
 from ultimate_rvc.serve.job import ENDED, JobView, State
 from ultimate_rvc.web.desk import Task
-from ultimate_rvc.web.texts import error_text, stage_text, text
+from ultimate_rvc.web.texts import line_text, stage_text, text
 
 # What a job is called.
 KINDS: Mapping[str, str] = {
@@ -47,7 +47,7 @@ def job(task: Task, view: JobView, language: str, voices: Sequence[str]) -> str:
     title = f"{kind}: <b>{escape(task.asked.title)}</b> <span>{_state(view, language)}</span>"
     button = f'<button type="button" data-act="cancel">{text(stop, language)}</button>'
     head = f'<div class="urvc-job-head"><div>{title}</div>{button}</div>'
-    return head + _progress(view, language) + _warnings(view) + _ending(task, view, language, voices)
+    return head + _progress(view, language) + _warnings(view, language) + _ending(task, view, language, voices)
 
 
 def _state(view: JobView, language: str) -> str:
@@ -67,13 +67,13 @@ def _progress(view: JobView, language: str) -> str:
     return f'<label class="urvc-progress">{stage}{percent}{left}<progress{share}></progress></label>'
 
 
-def _warnings(view: JobView) -> str:
-    return "".join(f'<p class="urvc-warning">{escape(line)}</p>' for line in view.warnings)
+def _warnings(view: JobView, language: str) -> str:
+    return "".join(f'<p class="urvc-warning">{escape(line_text(line, language))}</p>' for line in view.warnings)
 
 
 def _ending(task: Task, view: JobView, language: str, voices: Sequence[str]) -> str:
     if view.state is State.FAILED:
-        return problem(error_text(view.error or "", language))
+        return problem(line_text(view.error or "", language))
     return result(task, language, voices) if task.is_done else ""
 
 
@@ -92,7 +92,7 @@ def result(task: Task, language: str, voices: Sequence[str]) -> str:
     outcome = task.outcome
     if outcome is None:
         return ""
-    said = "".join(notice(line) for line in outcome.said)
+    said = "".join(notice(line_text(line, language)) for line in outcome.said)
     main = _file(task, outcome.path, language) if outcome.path else ""
     others = "".join(_file(task, path, language, text(label, language)) for label, path in outcome.files.items())
     if main and others:
@@ -107,7 +107,8 @@ def _file(task: Task, path: Path, language: str, label: str = "") -> str:
     name = escape(path.name, quote=True)
     suffix = path.suffix.lower()
     if suffix in PICTURES:
-        return f'<img class="urvc-picture" src="{address}" alt="{escape(label, quote=True)}">'
+        picture = f'<img class="urvc-picture" src="{address}" alt="{escape(label, quote=True)}">'
+        return f'<a href="{address}" target="_blank">{picture}</a>'
     player = f'<audio controls preload="none" src="{address}" aria-label="{name}"></audio>' if suffix in AUDIO else ""
     link = f'<a href="{address}?download=1" download="{name}">{text("Download", language)}</a>'
     return f'<div class="urvc-file"><span>{escape(label) or name}</span>{player}{link}</div>'

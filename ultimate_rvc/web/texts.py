@@ -1,7 +1,7 @@
 """Every word of the page in the reader's language: English stands in the code, others in languages/CODE.yaml.
 
 {labels: {"Record.field": {label, help}}, choices: {"Record.field": {value: words}}, phrases: {"English phrase": "…"},
-errors: {"{} is empty; …": "… {0} …"}}. What is missing stays English.
+lines: {"{} is empty; …": "… {0} …"}}, lines being what the engine says. What is missing stays English.
 """
 
 import re
@@ -17,7 +17,7 @@ LANGUAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ENGLISH: ("English", ("en",)),
     "zh-TW": ("中文", ("zh",)),
 }
-PARTS = ("labels", "choices", "phrases", "errors")
+PARTS = ("labels", "choices", "phrases", "lines")
 FOLDER = Path(__file__).parent / "languages"
 
 
@@ -27,9 +27,9 @@ def text(english: str, language: str, *values: Any) -> str:
     return phrase.format(*values) if values else phrase
 
 
-def error_text(line: str, language: str) -> str:
-    """What went wrong, in that language where it has words for it; what stood in the places of {} stays."""
-    for english, words in _known(language)["errors"].items():
+def line_text(line: str, language: str) -> str:
+    """What the engine says, in that language where it has words for it; what stood in the places of {} stays."""
+    for english, words in _known(language)["lines"].items():
         if found := _pattern(english).fullmatch(line):
             return words.format(*found.groups())
     return line

@@ -27,9 +27,9 @@ def draw(page: Page) -> None:
     """The tab."""
     import gradio as gr
 
+    gr.HTML('<div data-urvc-html="voices" id="voice-list">…</div>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            gr.HTML('<div data-urvc-html="voices" id="voice-list">…</div>')
             _getting(page)
             _changing(page)
             companions.draw(page)
