@@ -8,7 +8,7 @@ import numpy as np
 from starter.judge import labels
 from starter.judge.clips import Clip
 from starter.judge.faults import Faults, faults
-from starter.judge.melody import Following, every_frame, follow, track
+from starter.judge.melody import Following, agreed, every_frame, follow, track
 from starter.judge.speaker import Ear, Likeness, likeness
 from starter.judge.takes import CONVERTED, SOURCE, WORLD, Take
 from starter.judge.words import Choice, Listener, choose, errors, plain_words
@@ -32,13 +32,14 @@ class Words:
 
 @dataclass(frozen=True)
 class Finding:
-    """All that was measured of one take."""
+    """All that was measured of one take; `sure` is the melody where two trackers agree on the source's."""
 
     clip: str
     kind: str
     condition: str
     semitones: int
     melody: Following
+    sure: Following
     likeness: Likeness
     words: Words
     faults: Faults
@@ -50,6 +51,7 @@ class Source:
 
     clip: Clip
     f0: np.ndarray
+    sure_f0: np.ndarray
     voice: np.ndarray
     phones: list[str]
     sentence: list[tuple[str, ...]]
@@ -65,16 +67,18 @@ class Judge:
         """The clip's own melody (f0 [F], by hand where there is such), voice and phones."""
         wav = clip.sound.wav_16k
         true = f0 if clip.f0 is None else every_frame(clip.f0, len(f0))
-        return Source(clip, true, self.ear.voice(wav), self.listener.phones(wav), self._sentence(clip))
+        sure = agreed(wav, true)
+        return Source(clip, true, sure, self.ear.voice(wav), self.listener.phones(wav), self._sentence(clip))
 
     def judge(self, take: Take, source: Source) -> Finding:
         """One take of the source."""
         wav, clip = take.sound.wav_16k, source.clip
-        melody = follow(track(wav), source.f0, take.semitones)
+        f0 = track(wav)
+        melody, sure = (follow(f0, true, take.semitones) for true in (source.f0, source.sure_f0))
         voice = likeness(self.ear.voice(wav), self.target, source.voice)
         wrong = faults(take.sound.audio, clip.audio)
         words = self._words(wav, source, take.condition)
-        return Finding(clip.name, clip.kind, take.condition, take.semitones, melody, voice, words, wrong)
+        return Finding(clip.name, clip.kind, take.condition, take.semitones, melody, sure, voice, words, wrong)
 
     def _words(self, wav: np.ndarray, source: Source, condition: str) -> Words:
         heard, clip = self.listener.phones(wav), source.clip

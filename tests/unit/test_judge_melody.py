@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny.pitch import melody
 
-from starter.judge.melody import every_frame, follow, nearest_octave
+from starter.judge.melody import agreed, every_frame, follow, nearest_octave
 
 FRAMES = 400
 CENT = 2 ** (1 / 1_200)
@@ -68,3 +68,13 @@ def test_the_tracker_hears_a_known_melody() -> None:
     true = np.repeat(sung.f0.numpy(), 2)  # every 10 ms → every 5 ms
     result = follow(track(sung.wav.numpy()), true)
     assert result.median_cents < TRACKED_CENTS and result.gross < 0.01 and result.voicing < 0.15
+
+
+def test_a_second_tracker_keeps_what_it_agrees_with_and_drops_the_rest() -> None:
+    hz, seconds = 220.0, 1.0
+    times = np.arange(round(seconds * 16_000)) / 16_000
+    wav = sum(np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12)).astype(np.float32) * 0.1
+    f0 = np.full(201, hz)
+    f0[:60] = 2 * hz
+    sure = agreed(wav, f0)
+    assert not sure[:60].any() and (sure[70:190] == hz).all()

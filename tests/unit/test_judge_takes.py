@@ -78,7 +78,7 @@ def test_a_voice_moves_when_it_is_nearer_to_the_target() -> None:
 def _finding(condition: str, phones: float, clicks: float = 0.0) -> Finding:
     words = Words(phones, np.nan, np.nan, Choice(1, 100, 0.2), np.nan, "AA")
     melody, faults = Following(12.0, 0.01, 0.05, 0.02, 300), Faults(clicks, 0, np.nan, -20.0)
-    return Finding("song", "singing", condition, 0, melody, Likeness(0.8, 0.6), words, faults)
+    return Finding("song", "singing", condition, 0, melody, melody, Likeness(0.8, 0.6), words, faults)
 
 
 def test_a_report_says_which_aims_are_reached(tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ def test_a_report_says_which_aims_are_reached(tmp_path: Path) -> None:
 def test_a_report_is_a_page_and_data_without_nan(tmp_path: Path) -> None:
     findings = [_finding(SOURCE, 0.0), _finding(CONVERTED, 0.4), _finding(SHUFFLED, 0.9)]
     page, data = report.write(report.Report({"voice": "toy"}, findings, {}, {"song": "song.png"}), tmp_path)
-    assert "| song | +0 | 12 | 1.0 % | 2.0 % | 0.80 / 0.60 | 0.40 / 0.90 / – |" in page.read_text()
+    assert "| song | +0 | 12 / – | 1.0 % / – | 1.0 % | 2.0 % | 0.80 / 0.60 | 0.40 / 0.90 / – |" in page.read_text()
     assert json.loads(data.read_text())["findings"][0]["faults"]["hiss_dbfs"] is None
