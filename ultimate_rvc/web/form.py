@@ -130,6 +130,12 @@ class Page:
 
         return renewed, [component for component, _ in lists]
 
+    def dropped(self, label: str, kinds: Sequence[str], **settings: Any) -> Any:
+        """Where a file is dropped, or several with file_count="multiple"."""
+        import gradio as gr
+
+        return gr.File(label=self.text(label), file_types=list(kinds), height=140, **settings)
+
     def message(self) -> Any:
         """Where a tab says what went wrong."""
         import gradio as gr

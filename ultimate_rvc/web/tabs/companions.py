@@ -65,11 +65,10 @@ def _importing(page: Page) -> None:
     import gradio as gr
 
     t = page.text
-    files = gr.File(
-        label=t("An encoder of your own: its config.json and its weights"),
-        file_types=list(guards.ENCODERS),
+    files = page.dropped(
+        "An encoder of your own: its config.json and its weights",
+        guards.ENCODERS,
         file_count="multiple",
-        height=140,
         elem_id="encoder-files",
     )
     name = gr.Textbox(label=t("Name of the encoder"), max_length=100, elem_id="encoder-name")

@@ -50,12 +50,8 @@ def _song(page: Page) -> None:
 
     t = page.text
     form = Form(page, "song", page.desk.preset)
-    files = gr.File(
-        label=t("The song, or several: files from this device"),
-        file_types=list(guards.SOUNDS),
-        file_count="multiple",
-        height=140,
-        elem_id="song-file",
+    files = page.dropped(
+        "The song, or several: files from this device", guards.SOUNDS, file_count="multiple", elem_id="song-file"
     )
     address = gr.Textbox(label=t("… or its address on the web (https://…)"), max_length=500, elem_id="song-address")
     voice = page.voice_list("Voice", elem_id="song-voice")
@@ -63,11 +59,8 @@ def _song(page: Page) -> None:
     message = page.message()
     gr.Markdown(t("Everything at once, or stage by stage: each keeps what the stages before it made."))
     with gr.Accordion(t("Own tracks instead of what is taken out of the song"), open=False):
-        own = [
-            gr.File(label=t(name), file_types=list(guards.SOUNDS), height=140)
-            for name in ("Vocals", "Instrumentals", "Backup vocals")
-        ]
-        cookies = gr.File(label=t("Cookies for songs from the web"), file_types=[".txt"], height=140)
+        own = [page.dropped(name, guards.SOUNDS) for name in ("Vocals", "Instrumentals", "Backup vocals")]
+        cookies = page.dropped("Cookies for songs from the web", [".txt"])
     buttons = [(make, Stage.MIX)]
     for heading, words, stage, records in STEPS:
         with gr.Accordion(t(heading), open=False, elem_id=f"stage-{stage}"):

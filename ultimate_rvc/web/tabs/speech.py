@@ -36,7 +36,7 @@ def draw(page: Page) -> None:
     t = page.text
     form = Form(page, "speech", page.desk.preset)
     words = gr.Textbox(label=t("The text"), lines=5, max_length=20_000, elem_id="speech-text")
-    file = gr.File(label=t("… or a text file"), file_types=[".txt"], height=140)
+    file = page.dropped("… or a text file", [".txt"])
     voice = page.voice_list("Voice", elem_id="speech-voice")
     button = gr.Button(t("Say it"), variant="primary", elem_id="speech-make")
     message = page.message()

@@ -67,10 +67,7 @@ def _recordings(page: Page) -> Any:
 
     t = page.text
     dataset = page.listed(learning.datasets, "Dataset", allow_custom_value=True, elem_id="dataset-name")
-    files = gr.File(
-        label=t("Recordings of one voice"), file_types=list(guards.SOUNDS), file_count="multiple", height=140,
-        elem_id="dataset-files",
-    )  # fmt: skip
+    files = page.dropped("Recordings of one voice", guards.SOUNDS, file_count="multiple", elem_id="dataset-files")
     button = gr.Button(t("Copy into the dataset"), elem_id="dataset-populate")
     message = page.message()
 

@@ -42,12 +42,8 @@ def _getting(page: Page) -> None:
 
     t = page.text
     with gr.Accordion(t("Import"), open=True, elem_id="voice-import-section"):
-        files = gr.File(
-            label=t("Drop a .pth, .index or .zip here"),
-            file_types=list(guards.VOICES),
-            file_count="multiple",
-            height=140,
-            elem_id="voice-files",
+        files = page.dropped(
+            "Drop a .pth, .index or .zip here", guards.VOICES, file_count="multiple", elem_id="voice-files"
         )
         addresses = gr.Textbox(label=t("… or addresses to download from, one a line"), lines=2, max_length=2000)
         name = gr.Textbox(label=t("Name (left out: as the file is called)"), max_length=100, elem_id="voice-name")
