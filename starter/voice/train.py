@@ -19,7 +19,14 @@ from starter.voice.disguise import disguise
 NAME = "starter"
 RATE_HZ = 32_000
 # Beside these the numbers are those of the field for 32 kHz voices; see docs/training_loop.md for those of our own.
-TRAIN = {"learning_rate": 6e-4, "lr_decay": 0.95, "segment_size": 25_600, "warmup_steps": 2800, "multiscale_mel": True}
+TRAIN = {
+    "learning_rate": 6e-4,
+    "lr_decay": 0.95,
+    "segment_size": 25_600,
+    "warmup_steps": 2800,
+    "multiscale_mel": True,
+    "even_phases": True,
+}
 # Where a trained pair is taken up for another target: its judges are asked once the voice has moved.
 TAKEN_UP = {"learning_rate": 4e-4, "lr_decay": 0.93, "warmup_steps": 350}
 MODEL = {

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny.learning import fill, lesson
 from tiny.trainings import tiny_config, training_config, write_training
+from torch.nn import functional as F
 
 from ultimate_rvc import device as devices
 from ultimate_rvc.errors import CheckpointError, DeviceError, OptionError, WeightsNotFound
@@ -19,7 +20,7 @@ from ultimate_rvc.rvc.train.configuration import discriminator_set
 from ultimate_rvc.rvc.train.dataset import batches
 from ultimate_rvc.rvc.train.experiment import Experiment
 from ultimate_rvc.rvc.train.export import Provenance, export_voice
-from ultimate_rvc.rvc.train.network import FIRST_GATE, LEAST_GATE, Batch, TrainedVoice, cut
+from ultimate_rvc.rvc.train.network import FIRST_GATE, LEAST_GATE, Batch, TrainedVoice, cut, upsamplers, with_even_phases
 from ultimate_rvc.rvc.train.run import Best, Run, prepare
 from ultimate_rvc.rvc.train.step import means
 
@@ -213,3 +214,22 @@ def test_an_epoch_is_better_only_by_more_than_noise() -> None:
     best = Best()
     assert best.note(1.0, 1) and not best.note(0.999, 2) and best.note(0.99, 3)
     assert Best.of(best.stored()) == best
+
+
+@pytest.mark.parametrize(("rate", "taps"), [(4, 8), (5, 10), (10, 16)])
+def test_even_phases_turn_a_steady_input_into_a_steady_output(rate: int, taps: int) -> None:
+    weight = torch.randn(3, 2, taps, generator=torch.Generator().manual_seed(0))
+    even = with_even_phases(weight, rate)
+    made = F.conv_transpose1d(torch.ones(1, 3, 20), even, stride=rate)[..., taps:-taps]
+    assert made.std(-1).max() < 1e-6 < F.conv_transpose1d(torch.ones(1, 3, 20), weight, stride=rate).std()
+    assert torch.allclose(with_even_phases(even, rate), even, atol=1e-6)
+
+
+@pytest.mark.parametrize("vocoder", ("HiFi-GAN", "MRF HiFi-GAN"))
+def test_even_phases_keep_weight_norm_and_change_nothing_twice(vocoder: str) -> None:
+    voice = fill(TrainedVoice(training_config(), vocoder, 1))
+    conv = upsamplers(voice.dec)[0]
+    wanted = with_even_phases(conv.weight, conv.stride[0])
+    for _ in range(2):
+        voice.even_phases()
+        assert torch.allclose(conv.weight, wanted, atol=1e-6)

@@ -5,6 +5,7 @@ Keys of our own, all optional, each the field's usual way where it is left out:
     train.warmup_steps           first steps on the mel loss and the KL term alone, without discriminator (0)
     train.multiscale_mel         the mel loss at seven scales, which RefineGAN always has: it hears a buzz in time with
                                  the frames, which one window of 32 ms does not (false)
+    train.even_phases            upsampling convolutions that mark no frame: a steady tone stays steady (false)
     model.discriminator          "v1", "v2" or "v3": which set of discriminators (see discriminators.py)
     model.discriminator_periods  other periods than the set's
     model.discriminator_width    share of the discriminators' channels, for machines without a GPU (1.0)
@@ -45,6 +46,7 @@ class TrainSection:
     warmup_epochs: int = 0
     warmup_steps: int = 0
     multiscale_mel: bool = False
+    even_phases: bool = False
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,20 @@ class TrainedVoice(Synthesizer):
         """Lets the fundamental's gate not fall below."""
         self.gate()[:, :1].clamp_(min=least)
 
+    @torch.no_grad()
+    def even_phases(self) -> None:
+        """Lets the taps of each phase of an upsampling convolution sum to the same, for every pair of channels.
+
+        Else a steady input comes out with a pattern that repeats with the frames, which is heard as a buzz at 100 Hz
+        and taken for a pitch (Sugawara et al. 2019, checkerboard artifacts). The weights' direction is changed, and
+        their length with it; a vocoder that upsamples otherwise is left alone.
+        """
+        for conv in upsamplers(self.dec):
+            length, direction = (getattr(conv.parametrizations.weight, name) for name in ("original0", "original1"))
+            before = direction.norm(dim=(1, 2), keepdim=True)
+            direction.copy_(with_even_phases(direction, conv.stride[0]))
+            length.mul_(direction.norm(dim=(1, 2), keepdim=True) / before)
+
     def stored(self) -> dict[str, Tensor]:
         """The weights as checkpoints hold them: weight norm as weight_g and weight_v."""
         return stored_names(self.state_dict())
@@ -206,11 +220,28 @@ def normed_convs(voice: Synthesizer) -> Iterator[nn.Module]:
     yield from _normed_edges(voice.dec)
 
 
-def _normed_edges(vocoder: nn.Module) -> tuple[nn.Module, ...]:
+def upsamplers(vocoder: nn.Module) -> tuple[nn.Module, ...]:
+    """Its transposed convolutions, from the frames' rate to the samples'; RefineGAN has none."""
     if isinstance(vocoder, HiFiGan):
         return (*vocoder.ups,)
+    return (*vocoder.upsamples,) if isinstance(vocoder, MrfHiFiGan) else ()
+
+
+def with_even_phases(weight: Tensor, rate: int) -> Tensor:
+    """weight [..., taps] of a transposed convolution → the nearest whose taps sum to the same in all `rate` phases."""
+    phase = torch.arange(weight.shape[-1], device=weight.device) % rate
+    sums = weight.new_zeros(*weight.shape[:-1], rate).index_add(-1, phase, weight)
+    taps = torch.bincount(phase, minlength=rate)
+    # The common sum that moves the taps least: phases of few taps move dearly.
+    common = (sums / taps).sum(-1, keepdim=True) / (1 / taps).sum()
+    return weight - ((sums - common) / taps)[..., phase]
+
+
+def _normed_edges(vocoder: nn.Module) -> tuple[nn.Module, ...]:
+    if isinstance(vocoder, HiFiGan):
+        return upsamplers(vocoder)
     if isinstance(vocoder, MrfHiFiGan):
-        return (vocoder.conv_pre, *vocoder.upsamples, vocoder.conv_post)
+        return (vocoder.conv_pre, *upsamplers(vocoder), vocoder.conv_post)
     return (vocoder.pre_conv, vocoder.mel_conv, *vocoder.downsample_blocks, vocoder.conv_post)
 
 

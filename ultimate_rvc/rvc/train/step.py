@@ -83,6 +83,8 @@ class Stepper:
         measured |= {f"loss/g/{name}": value.detach() for name, value in terms.items()}
         if self.least_gate is not None:
             network.hold_gate(self.least_gate)
+        if self.config.train.even_phases:
+            network.even_phases()
         return measured | {"loss/g/total": total.detach(), "grad/norm_g": norm}
 
     def heard(self, batch: Batch) -> tuple[Sung, list[Tensor]]:
