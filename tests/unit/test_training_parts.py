@@ -20,7 +20,15 @@ from ultimate_rvc.rvc.train.configuration import discriminator_set
 from ultimate_rvc.rvc.train.dataset import batches
 from ultimate_rvc.rvc.train.experiment import Experiment
 from ultimate_rvc.rvc.train.export import Provenance, export_voice
-from ultimate_rvc.rvc.train.network import FIRST_GATE, LEAST_GATE, Batch, TrainedVoice, cut, upsamplers, with_even_phases
+from ultimate_rvc.rvc.train.network import (
+    FIRST_GATE,
+    LEAST_GATE,
+    Batch,
+    TrainedVoice,
+    cut,
+    upsamplers,
+    with_even_phases,
+)
 from ultimate_rvc.rvc.train.run import Best, Run, prepare
 from ultimate_rvc.rvc.train.step import means
 
