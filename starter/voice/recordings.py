@@ -1,8 +1,8 @@
 """Makes the recordings of the starter voice: `python -m starter.voice.recordings OUT`.
 
 The singer does not exist. Festival's HTS voice cmu_us_slt_arctic (32 kHz) reads random words, WORLD makes her vocal
-tract shorter than anybody's, lets her read at other pitches and sing from 80 to 900 Hz, and a filter makes her bright,
-so that whoever is converted is far from her. The encoder is never taught with this voice.
+tract shorter than anybody's, lets her read at other pitches and sing from 80 to 900 Hz, and a filter makes her bright
+and gives her a resonance, so that whoever is converted is far from her. The encoder is never taught with this voice.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from starter.corpus.singing import Analysis, Singer, sung
 
 FORMANTS = 1.28
 # A pressed voice: so many dB more an octave, between these frequencies; none at 1 kHz.
-BRIGHT_DB, BRIGHT_HZ = 4.5, (250.0, 5_000.0)
-BRIGHT_TAPS = 1_025
+BRIGHT_DB, BRIGHT_HZ = 6.0, (250.0, 5_000.0)
+# It rings: so many dB more around this frequency, falling like a bell over so many octaves.
+RING_DB, RING_HZ, RING_OCTAVES = 12.0, 1_800.0, 0.4
+FILTER_TAPS = 1_025
 SENTENCES, HELD_SENTENCES = 480, 8
 PROCESSES = 2
 CENTRE_HZ = (130.0, 480.0)
@@ -43,16 +45,19 @@ def _both(file: Path, phones: list[Phone], stem: Path, chance: random.Random) ->
     phones = fitted(phones, len(wave) / rate_hz)
     made = {"read": _read(wave, rate_hz, chance), "sung": sung(wave, rate_hz, phones, _singer(chance), chance)[0]}
     for name, plain in made.items():
-        sound = _bright(plain, rate_hz)
+        sound = _timbre(plain, rate_hz)
         soundfile.write(f"{stem}_{name}.wav", sound * (LOUDEST / np.abs(sound).max()), rate_hz)
 
 
-def _bright(sound: np.ndarray, rate_hz: int) -> np.ndarray:
+def _timbre(sound: np.ndarray, rate_hz: int) -> np.ndarray:
     from scipy import signal
 
-    hz = np.linspace(0, rate_hz / 2, 129)
-    gain = 10 ** (BRIGHT_DB / 20 * np.log2(np.clip(hz, *BRIGHT_HZ) / 1_000))
-    return signal.oaconvolve(sound, signal.firwin2(BRIGHT_TAPS, hz, gain, fs=rate_hz), mode="same")
+    hz = np.linspace(0, rate_hz / 2, 513)
+    bright = BRIGHT_DB * np.log2(np.clip(hz, *BRIGHT_HZ) / 1_000)
+    octaves = np.log2(np.maximum(hz, hz[1]) / RING_HZ)
+    ring = RING_DB * np.exp(-((octaves / RING_OCTAVES) ** 2) / 2)
+    taps = signal.firwin2(FILTER_TAPS, hz, 10 ** ((bright + ring) / 20), fs=rate_hz)
+    return signal.oaconvolve(sound, taps, mode="same")
 
 
 def _singer(chance: random.Random) -> Singer:
