@@ -18,6 +18,7 @@ from tiny.clicks import (
     first_cover,
     take_song,
     to_tab,
+    type_number,
     unfold,
     until,
 )
@@ -56,9 +57,7 @@ def test_a_voice_is_imported_and_a_real_recording_sung_played_and_mixed_again(
     assert _seconds_of_sound(page, job) == pytest.approx(RECORDING_S, abs=0.2)
 
     unfold(page, "4 Mix and file")
-    gain = page.locator("#song-MixOptions-main_gain input[type=number]")
-    gain.fill("-6")
-    gain.press("Tab")
+    type_number(page, "#song-MixOptions-main_gain", "-6")
     page.locator("#run-mix").click()
     page.locator(MAKING).nth(1).wait_for(timeout=SOON_MS)
     job = done(page)
@@ -167,9 +166,7 @@ def test_the_device_is_told_and_a_voice_is_deleted_after_a_question(open_page: A
 def test_a_preset_is_saved_and_loaded_again(open_page: Any, site: tuple[str, Path]) -> None:
     page = open_page()
     unfold(page, "4 Mix and file")
-    gain = page.locator("#song-MixOptions-main_gain input[type=number]")
-    gain.fill("-3")
-    gain.press("Tab")
+    type_number(page, "#song-MixOptions-main_gain", "-3")
     page.get_by_role("tab", name="Settings").click()
     page.locator("#preset-name textarea, #preset-name input").first.fill("evening")
     page.locator("#preset-save").click()
@@ -182,4 +179,5 @@ def test_a_preset_is_saved_and_loaded_again(open_page: Any, site: tuple[str, Pat
     page.locator("#preset-load").click()
     page.get_by_role("tab", name="Generate").click()
     unfold(page, "4 Mix and file")
+    gain = page.locator("#song-MixOptions-main_gain input[type=number]")
     until(lambda: gain.input_value() == "-3")

@@ -6,7 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny.clicks import LIBRARY, MAKING, SOON_MS, TRAINING, as_it_is, choose, done, take_song, to_tab, unfold
+from tiny.clicks import (
+    LIBRARY,
+    MAKING,
+    SOON_MS,
+    TRAINING,
+    as_it_is,
+    choose,
+    done,
+    take_song,
+    to_tab,
+    type_number,
+    unfold,
+)
 from tiny.home import VOICE
 
 SPEAKS = any(map(shutil.which, ("espeak-ng", "espeak", "say")))
@@ -31,9 +43,7 @@ def test_a_cover_is_made_stage_by_stage_and_each_can_be_heard_and_repeated(open_
     heard.first.wait_for(timeout=SOON_MS)
     before = heard.first.get_attribute("src")
 
-    shift = page.locator("#song-PitchOptions-n_semitones input[type=number]")
-    shift.fill("3")
-    shift.press("Tab")
+    type_number(page, "#song-PitchOptions-n_semitones", "3")
     page.locator("#run-convert").click()
     page.locator(MAKING).nth(1).wait_for(timeout=SOON_MS)
     assert _made(done(page)) == ["convert vocals"]

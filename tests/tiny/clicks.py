@@ -22,6 +22,19 @@ def choose(page: Any, place: str, value: str) -> None:
     page.get_by_role("option", name=value, exact=True).first.click()
 
 
+def type_number(page: Any, place: str, words: str) -> None:
+    """Types until the field keeps it: a control that was unfolded a moment ago may still be given its first value."""
+    field = page.locator(f"{place} input[type=number]")
+
+    def is_kept() -> bool:
+        field.fill(words)
+        field.press("Tab")
+        page.wait_for_timeout(300)
+        return field.input_value() == words
+
+    until(is_kept)
+
+
 def take_song(page: Any, song: Path) -> None:
     """Puts a song where one is dropped."""
     page.locator("#song-file input[type=file]").set_input_files(str(song))

@@ -15,7 +15,7 @@ from ultimate_rvc.web.tabs import generate, speech, voices
 
 FOLDER = Path(ultimate_rvc.web.__file__).parent
 # Functions whose first text is a phrase, and those where it comes later.
-FIRST, LATER = {"t", "text", "voice_list", "dropped"}, {"_button", "_step", "listed"}
+FIRST, LATER = {"t", "text", "voice_list", "dropped"}, {"_button", "_step", "listed", "listed_late"}
 # Stages as covers, speech and training report them, and what their files are called.
 STAGES = (
     *("read song", "read vocals", "read instrumentals", "read backup vocals", "look up song", "download song"),

@@ -68,6 +68,7 @@ class Page:
     uploads: Path
     language: str
     lists: list[tuple[Any, "Names"]] = field(default_factory=list)
+    late_lists: list[tuple[Any, "Names"]] = field(default_factory=list)
     forms: list["Form"] = field(default_factory=list)
 
     def text(self, english: str, *values: Any) -> str:
@@ -114,21 +115,22 @@ class Page:
         value = settings.pop("value", found[0] if found else None)
         return self.keep_listed(gr.Dropdown(found, value=value, label=self.text(label), **settings), names)
 
+    def listed_late(self, names: Names, label: str, **settings: Any) -> Any:
+        """A list that is looked up once the page stands: what it takes is slow to import."""
+        import gradio as gr
+
+        one = gr.Dropdown([], value=None, label=self.text(label), **settings)
+        self.late_lists.append((one, names))
+        return one
+
     def keep_listed(self, component: Any, names: Names) -> Any:
         """Has a list renewed with all others; returns it."""
         self.lists.append((component, names))
         return component
 
     def renewal(self) -> tuple[Callable[[], Any], list[Any]]:
-        """What looks up all lists that are drawn by now, and their components."""
-        import gradio as gr
-
-        lists = list(self.lists)
-
-        def renewed() -> list[Any]:
-            return [gr.update(choices=names()) for _, names in lists]
-
-        return renewed, [component for component, _ in lists]
+        """What looks up the lists that are drawn by now, but for the late ones, and their components."""
+        return renewal_of(self.lists)
 
     def dropped(self, label: str, kinds: Sequence[str], **settings: Any) -> Any:
         """Where a file is dropped, or several with file_count="multiple"."""
@@ -150,6 +152,18 @@ class Page:
             f'<h3>{self.text("Your jobs")}</h3><section data-urvc-jobs="{board}" aria-live="polite" '
             f'aria-label="{self.text("Your jobs")}"></section>'
         )
+
+
+def renewal_of(lists: Sequence[tuple[Any, Names]]) -> tuple[Callable[[], Any], list[Any]]:
+    """What looks up these lists, as they are now, and their components."""
+    import gradio as gr
+
+    held = list(lists)
+
+    def renewed() -> list[Any]:
+        return [gr.update(choices=names()) for _, names in held]
+
+    return renewed, [component for component, _ in held]
 
 
 class Form:

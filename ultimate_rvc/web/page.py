@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ultimate_rvc.web.form import QUIET, Page
+from ultimate_rvc.web.form import QUIET, Page, renewal_of
 from ultimate_rvc.web.tabs import generate, settings, train, voices
 from ultimate_rvc.web.texts import LANGUAGES
 
@@ -34,9 +34,10 @@ def _keep_lists(drawn: Any, page: Page) -> None:
     """Lists are looked up whenever the page is loaded, and each when it is opened: others may have changed them."""
     import gradio as gr
 
-    renewed, components = page.renewal()
-    drawn.load(renewed, None, components, **QUIET)
-    for one, names in page.lists:
+    for lists in (page.lists, page.late_lists):
+        renewed, components = renewal_of(lists)
+        drawn.load(renewed, None, components, **QUIET)
+    for one, names in (*page.lists, *page.late_lists):
         one.focus(lambda names=names: gr.update(choices=names()), None, one, **QUIET)
 
 

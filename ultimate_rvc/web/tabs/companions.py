@@ -28,7 +28,7 @@ def _fetching(page: Page) -> None:
     import gradio as gr
 
     with gr.Row(equal_height=True):
-        wanted = page.listed(library.not_here, "Not on this machine", elem_id="companion-wanted")
+        wanted = page.listed_late(library.not_here, "Not on this machine", elem_id="companion-wanted")
         fetch = gr.Button(page.text("Download"), size="sm", elem_id="companion-fetch")
         check = gr.Button(page.text("Verify all"), size="sm", elem_id="companion-verify")
     message = page.message()
@@ -98,7 +98,7 @@ def _import(page: Page, session: Session, files: Any, name: str) -> Asked:
 def _deleting(page: Page) -> None:
     import gradio as gr
 
-    chosen = page.listed(library.deletable, "Encoder or pitch model", value=None, elem_id="companion-chosen")
+    chosen = page.listed_late(library.deletable, "Encoder or pitch model", elem_id="companion-chosen")
     button = gr.Button(page.text("Delete"), size="sm", variant="stop", elem_id="companion-delete")
     question = Question(page, "companion")
     message = page.message()
