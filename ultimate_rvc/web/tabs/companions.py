@@ -27,8 +27,8 @@ def draw(page: Page) -> None:
 def _fetching(page: Page) -> None:
     import gradio as gr
 
-    with gr.Row(equal_height=True):
-        wanted = page.listed_late(library.not_here, "Not on this machine", elem_id="companion-wanted")
+    wanted = page.listed_late(library.not_here, "Not on this machine", elem_id="companion-wanted")
+    with gr.Row():
         fetch = gr.Button(page.text("Download"), size="sm", elem_id="companion-fetch")
         check = gr.Button(page.text("Verify all"), size="sm", elem_id="companion-verify")
     message = page.message()

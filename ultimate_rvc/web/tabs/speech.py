@@ -80,11 +80,9 @@ def _speakers(page: Page, form: Form) -> None:
     import gradio as gr
 
     engine = form.component_of(SpeakingOptions, "engine")
-    with gr.Row(equal_height=True):
-        locale = gr.Textbox(
-            page.language.split("-")[0], label=page.text("Language of the speakers"), max_length=20, elem_id="locale"
-        )
-        button = gr.Button(page.text("Who can speak?"), size="sm", elem_id="speakers")
+    label = page.text("Language of the speakers")
+    locale = gr.Textbox(page.language.split("-")[0], label=label, max_length=20, elem_id="locale")
+    button = gr.Button(page.text("Who can speak?"), size="sm", elem_id="speakers")
     message = page.message()
 
     def ask(request: gr.Request, engine: str, locale: str) -> str:
