@@ -10,8 +10,11 @@ from tiny import home as homes
 
 import ultimate_rvc
 
-# Each takes half a second to two seconds to import.
-UNUSED = ("transformers", "scipy.signal", "scipy.stats", "librosa", "sklearn", "numba", "faiss", "matplotlib")
+# Each takes a quarter of a second to two seconds to import.
+UNUSED = (
+    *("transformers", "scipy.signal", "scipy.stats", "scipy.ndimage"),
+    *("librosa", "sklearn", "numba", "faiss", "matplotlib"),
+)
 SCRIPT = """
 import sys
 from ultimate_rvc.cli.main import main

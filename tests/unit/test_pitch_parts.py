@@ -153,6 +153,20 @@ def test_crepe_is_finer_than_its_bins_and_never_random():
     assert error.mean() < tiny.cents(estimator(sung.wav), sung.f0).abs().mean()
 
 
+@pytest.mark.parametrize(
+    ("confidence", "expected"),
+    [
+        ([], []),
+        ([0.05, 0.2, 0.6, 0.2, 0.05], [0, 1, 1, 1, 0]),
+        ([0.2, 0.05, 0.9], [0, 0, 1]),
+        ([0.3, 0.4, 0.3], [0, 0, 0]),
+        ([0.9, 0.05, 0.1, 0.5], [1, 0, 1, 1]),
+    ],
+)
+def test_a_voice_is_where_swift_is_sure_and_reaches_as_far_as_it_is_not_unsure(confidence, expected):
+    assert swift.voiced(np.array(confidence, dtype=float)).astype(int).tolist() == expected
+
+
 @pytest.mark.parametrize("samples", [300, 16_000, 122_880 + 255, 240_037])
 def test_swift_in_blocks_is_swift_at_once(samples, monkeypatch):
     wav = torch.from_numpy(voice_like(samples / 16_000, 16_000))

@@ -126,7 +126,7 @@ def device_line(desk: Desk, language: str) -> str:
         settings = desk.engine().optimization
         device = devices.choose(settings.device)
     except UrvcError as error:
-        return show.problem(str(error))
+        return show.problem(plainly(error, language))
     precision = "fp16" if settings.use_fp16 else settings.precision
     memory = text("{} of memory", language, show.size(device.memory_bytes))
     facts = (line_text(device.description, language), precision, memory)

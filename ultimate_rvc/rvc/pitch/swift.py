@@ -60,8 +60,6 @@ class Swift:
 
 def voiced(confidence: np.ndarray) -> np.ndarray:
     """confidence [F] → bool [F], with hysteresis: stretches that are sure somewhere and nowhere too unsure."""
-    from scipy import ndimage
-
-    stretches, _ = ndimage.label(confidence >= HELD_CONFIDENCE)
-    sure = stretches[confidence >= VOICED_CONFIDENCE]
-    return np.isin(stretches, sure)
+    held = confidence >= HELD_CONFIDENCE
+    stretch = np.cumsum(np.diff(held, prepend=False))
+    return held & np.isin(stretch, stretch[confidence >= VOICED_CONFIDENCE])

@@ -231,7 +231,7 @@ def with_even_phases(weight: Tensor, rate: int) -> Tensor:
     """weight [..., taps] of a transposed convolution → the nearest whose taps sum to the same in all `rate` phases."""
     phase = torch.arange(weight.shape[-1], device=weight.device) % rate
     sums = weight.new_zeros(*weight.shape[:-1], rate).index_add(-1, phase, weight)
-    taps = torch.bincount(phase, minlength=rate)
+    taps = (weight.shape[-1] - 1 - torch.arange(rate, device=weight.device)) // rate + 1
     # The common sum that moves the taps least: phases of few taps move dearly.
     common = (sums / taps).sum(-1, keepdim=True) / (1 / taps).sum()
     return weight - ((sums - common) / taps)[..., phase]
