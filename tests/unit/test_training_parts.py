@@ -161,7 +161,7 @@ def test_half_precision_is_refused_where_there_is_none(experiment: Experiment) -
 
 
 def test_several_gpus_are_refused() -> None:
-    from ultimate_rvc.cli.training import training_device
+    from ultimate_rvc.rvc.train.hardware import training_device
 
     with pytest.raises(OptionError, match="one GPU"):
         training_device(HardwareOptions(hardware_acceleration="GPU", gpu_id=(0, 1)))

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,9 +18,6 @@ from ultimate_rvc.cli.session import Session, debug_option, record, screen_for, 
 from ultimate_rvc.errors import OptionError
 from ultimate_rvc.options_training import VOCODERS, HardwareOptions, IndexOptions, TrainingOptions
 from ultimate_rvc.progress import OnProgress
-
-if TYPE_CHECKING:
-    from ultimate_rvc.device import Device
 
 # What a command made: the file, and what is told of it.
 Made = tuple[Path, dict[str, str]]
@@ -44,22 +41,14 @@ def _trained(
     name: str, options: TrainingOptions, index: IndexOptions, hardware: HardwareOptions, on_progress: OnProgress
 ) -> Made:
     from ultimate_rvc.rvc.train.experiment import Experiment
-    from ultimate_rvc.rvc.train.index import build_index
-    from ultimate_rvc.rvc.train.loop import train
-    from ultimate_rvc.voices.importing import check_name, import_voice, refuse_taken
+    from ultimate_rvc.rvc.train.hardware import training_device
+    from ultimate_rvc.voices.training import train_voice
 
-    upload = (options.upload_name or "").strip() if options.upload_model else ""
-    if upload:
-        check_name(upload)
-        refuse_taken(upload)
-    experiment = Experiment.named(name)
-    trained = train(experiment, options, training_device(hardware), on_progress)
+    device = training_device(hardware)
+    trained, built, upload = train_voice(Experiment.named(name), options, index, device, on_progress)
     told = f"{trained.epochs} epochs, {trained.steps} steps"
     if trained.interrupted:
         return trained.path, {"training": f"interrupted after {told}; run the same command to go on"}
-    built = build_index(experiment, index, on_progress)
-    if upload:
-        import_voice([trained.path, built], name=upload, on_progress=on_progress)
     used = {"training": f"{'overtrained' if trained.overtrained else 'complete'} after {told}", "index": str(built)}
     return trained.path, used | ({"sing with": f"--model {upload}"} if upload else {})
 
@@ -102,15 +91,6 @@ def get_gpu_information() -> None:
         click.echo(f"{number}\t{gpu.description}\t{gpu.memory_bytes / 1024**3:.0f} GB")
     if not gpus:
         click.echo("no GPU here; training runs on the CPU", err=True)
-
-
-def training_device(hardware: HardwareOptions) -> "Device":
-    """The one that the options ask for. Raises OptionError for several, DeviceError for one that is not there."""
-    from ultimate_rvc.rvc.train.hardware import chosen_devices
-
-    if len(set(hardware.gpu_id)) > 1:
-        raise OptionError(f"gpu_id is {', '.join(map(str, hardware.gpu_id))}; a training runs on one GPU, so name one")
-    return chosen_devices(hardware)[0]
 
 
 def _report(ctx: click.Context, work: Callable[[OnProgress], Made], title: str) -> None:

@@ -54,23 +54,14 @@ def extract(experiment: Experiment, order: Order, on_progress: OnProgress) -> En
 
 def run(experiment: Experiment, order: Order, on_progress: OnProgress) -> Ending:
     """The training itself, and the index when it is complete."""
-    from ultimate_rvc.rvc.train.hardware import chosen_devices
-    from ultimate_rvc.rvc.train.index import build_index
-    from ultimate_rvc.rvc.train.loop import train
-    from ultimate_rvc.voices.importing import check_name, import_voice, refuse_taken
+    from ultimate_rvc.rvc.train.hardware import training_device
+    from ultimate_rvc.voices.training import train_voice
 
-    options = record_of(TrainingOptions, order["shown"])
-    upload = (options.upload_name or "").strip() if options.upload_model else ""
-    if upload:
-        check_name(upload)
-        refuse_taken(upload)
-    device = chosen_devices(record_of(HardwareOptions, order["shown"]))[0]
-    done = train(experiment, options, device, on_progress)
+    options, index = (record_of(kind, order["shown"]) for kind in (TrainingOptions, IndexOptions))
+    device = training_device(record_of(HardwareOptions, order["shown"]))
+    done, _, upload = train_voice(experiment, options, index, device, on_progress)
     if done.interrupted:
         return {"said": [f"stopped after {done.epochs} epochs; start it again to go on"]}
-    index = build_index(experiment, record_of(IndexOptions, order["shown"]), on_progress)
-    if upload:
-        import_voice([done.path, index], name=upload, on_progress=on_progress)
     said = f"{'overtrained' if done.overtrained else 'complete'} after {done.epochs} epochs, {done.steps} steps"
     return {"said": [said, *([f"{upload!r} is among the voices now"] if upload else [])]}
 
